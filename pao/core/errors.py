@@ -1,0 +1,298 @@
+"""The errors of PAO, as one tree.
+
+    PaoError
+    ├── BadInput                what the caller sent cannot be accepted
+    │   ├── MalformedJson         · ValidationFailed      · InvalidCursor
+    │   ├── UnknownField          · UnknownParameter      · IdempotencyKeyRequired
+    │   ├── PayloadTooLarge       · UnsupportedMediaType  · IdempotencyKeyReused
+    │   └── CatalogInvalid
+    ├── Unauthenticated · Forbidden
+    ├── NotFound
+    │   └── CatalogItemNotFound · RequestNotFound · MessageNotFound
+    ├── Conflict                the caller is right, the moment is wrong
+    │   ├── InvalidTransition     · ItemUnavailable       · FormChanged
+    │   └── IdempotencyInProgress · SyncInProgress        · StaleMessage
+    ├── RateLimited
+    ├── Unavailable             a part that PAO needs does not answer
+    │   └── DatabaseUnavailable · QueueUnavailable
+    ├── Misconfigured           a setting or a queue is not as it must be
+    ├── TemplateError           a value cannot be written where the template wants it
+    └── ActionFailed            an action did not reach its end
+        ├── ConnectFailed         certain: nothing happened outside
+        ├── CallRefused           certain: the other side said no
+        └── OutcomeUnknown        it may or may not have happened; a person decides
+
+A class carries its stable `code` and, as docstring, the sentence for people. Codes, sentences and what to do next are
+published from this file. HTTP statuses live in pao/api/errors.py alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class Detail:
+    """One thing that is wrong, and where."""
+
+    field: str
+    issue: str
+    code: str = ""
+    pointer: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the members that are set, for an answer in JSON."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+
+class PaoError(Exception):
+    """Something went wrong inside PAO."""
+
+    code: ClassVar[str] = "INTERNAL_ERROR"
+    next_step: ClassVar[str] = "Report the correlation id to the operators of PAO."
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str = "", *, details: Sequence[Detail] = (), **facts: Any) -> None:
+        """Take a sentence (else the docstring), details by field and any facts worth telling."""
+        self.message = message or (type(self).__doc__ or "").strip().splitlines()[0]
+        self.details = tuple(details)
+        self.facts = facts
+        super().__init__(self.message)
+
+
+class BadInput(PaoError):
+    """What was sent cannot be accepted."""
+
+    code = "VALIDATION_ERROR"
+    next_step = "Correct what the details name and send it again."
+
+
+class MalformedJson(BadInput):
+    """The body is not JSON that PAO accepts."""
+
+    code = "MALFORMED_JSON"
+    next_step = "Send one JSON object in UTF-8, without duplicate members, NaN or NUL."
+
+
+class ValidationFailed(BadInput):
+    """Some values are not what the form asks for."""
+
+    code = "VALIDATION_ERROR"
+
+
+class InvalidCursor(BadInput):
+    """The cursor does not belong to this list."""
+
+    code = "INVALID_CURSOR"
+    next_step = "Start again without a cursor, with the same filter."
+
+
+class UnknownField(BadInput):
+    """A member or field is not known here."""
+
+    code = "UNKNOWN_FIELD"
+    next_step = "Leave the field out, or use the nearest name given."
+
+
+class UnknownParameter(BadInput):
+    """A query parameter is not known here, or was given twice."""
+
+    code = "UNKNOWN_PARAMETER"
+    next_step = "Leave the parameter out, or use the nearest name given."
+
+
+class IdempotencyKeyRequired(BadInput):
+    """This call needs an Idempotency-Key header of 1 to 255 visible characters."""
+
+    code = "IDEMPOTENCY_KEY_REQUIRED"
+    next_step = "Send the header Idempotency-Key with a fresh random value, the same one when you repeat the call."
+
+
+class IdempotencyKeyReused(BadInput):
+    """This Idempotency-Key was used with another body."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+    next_step = "Use a fresh key for a new request; repeat the exact body to get the first answer again."
+
+
+class PayloadTooLarge(BadInput):
+    """The body is larger than PAO accepts."""
+
+    code = "PAYLOAD_TOO_LARGE"
+    next_step = "Send less than the limit named."
+
+
+class UnsupportedMediaType(BadInput):
+    """The body is not application/json."""
+
+    code = "UNSUPPORTED_MEDIA_TYPE"
+    next_step = "Send Content-Type: application/json."
+
+
+class CatalogInvalid(BadInput):
+    """The catalog documents have errors."""
+
+    code = "CATALOG_INVALID"
+    next_step = "Correct the findings listed, commit, and sync again."
+
+
+class Unauthenticated(PaoError):
+    """PAO does not know who is calling."""
+
+    code = "UNAUTHENTICATED"
+    next_step = "Sign in, or send credentials with the call."
+
+
+class Forbidden(PaoError):
+    """You may see this, but not do that."""
+
+    code = "FORBIDDEN"
+    next_step = "Ask an operator, or the team that owns the entry."
+
+
+class NotFound(PaoError):
+    """There is nothing here that you may see."""
+
+    code = "NOT_FOUND"
+    next_step = "Check the address; ask its owner whether you may see it."
+
+
+class CatalogItemNotFound(NotFound):
+    """The catalog has no such entry."""
+
+    code = "CATALOG_ITEM_NOT_FOUND"
+    next_step = "Look the id up in the catalog."
+
+
+class RequestNotFound(NotFound):
+    """There is no such request that you may see."""
+
+    code = "REQUEST_NOT_FOUND"
+    next_step = "Look the id up among your requests."
+
+
+class MessageNotFound(NotFound):
+    """There is no such message."""
+
+    code = "MESSAGE_NOT_FOUND"
+    next_step = "List the dead letters again; it may have been redriven or discarded."
+
+
+class Conflict(PaoError):
+    """The present state does not allow this."""
+
+    code = "INVALID_STATE_TRANSITION"
+    next_step = "Read the present state and choose one of the actions it allows."
+
+
+class InvalidTransition(Conflict):
+    """The present state does not allow this."""
+
+    code = "INVALID_STATE_TRANSITION"
+
+
+class ItemUnavailable(Conflict):
+    """The catalog entry cannot be requested now."""
+
+    code = "ITEM_UNAVAILABLE"
+    next_step = "Ask the team that owns the entry; the reason is given."
+
+
+class FormChanged(Conflict):
+    """The form has changed since you loaded it."""
+
+    code = "FORM_CHANGED"
+    next_step = "Load the form again, check the values and submit."
+
+
+class IdempotencyInProgress(Conflict):
+    """A call with this Idempotency-Key is still running."""
+
+    code = "IDEMPOTENCY_IN_PROGRESS"
+    next_step = "Wait a second and repeat the call with the same key."
+    retryable = True
+
+
+class SyncInProgress(Conflict):
+    """A sync of the catalog is running already."""
+
+    code = "SYNC_IN_PROGRESS"
+    next_step = "Wait for it to end; it takes the newest commit."
+    retryable = True
+
+
+class StaleMessage(Conflict):
+    """The task of this message has moved on."""
+
+    code = "STALE_MESSAGE"
+    next_step = "Discard the message: the ledger already knows more than it says."
+
+
+class RateLimited(PaoError):
+    """Too many calls in a short time."""
+
+    code = "RATE_LIMITED"
+    next_step = "Wait as long as Retry-After says."
+    retryable = True
+
+
+class Unavailable(PaoError):
+    """A part that PAO needs does not answer now."""
+
+    code = "MAINTENANCE"
+    next_step = "Repeat the call, with the same Idempotency-Key, when the service is back."
+    retryable = True
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database does not answer now; whether the change was stored is not known."""
+
+    code = "DATABASE_UNAVAILABLE"
+
+
+class QueueUnavailable(Unavailable):
+    """The queue does not answer now."""
+
+    code = "QUEUE_UNAVAILABLE"
+
+
+class Misconfigured(PaoError):
+    """A setting is missing, wrong or unsafe."""
+
+    code = "MISCONFIGURED"
+    next_step = "Set the value named, then start again."
+
+
+class TemplateError(PaoError):
+    """A value cannot be written where the template wants it."""
+
+    code = "TEMPLATE_ERROR"
+    next_step = "Nothing was called. Correct the document, or abort and submit with other values."
+
+
+class ActionFailed(PaoError):
+    """The action did not reach its end."""
+
+    code = "ACTION_FAILED"
+    next_step = "Read the cause, then retry, escalate or abort."
+
+
+class ConnectFailed(ActionFailed):
+    """The other side could not be reached; nothing happened there."""
+
+    code = "CONNECT_FAILED"
+    next_step = "Nothing happened outside. Retry when the service is reachable."
+
+
+class CallRefused(ActionFailed):
+    """The other side refused the call; nothing happened there."""
+
+    code = "CALL_REFUSED"
+    next_step = "Nothing happened outside. Correct what the other side names, then retry."
+
+
+class OutcomeUnknown(ActionFailed):
+    """It is not known whether the call had its effect."""
+
+    code = "OUTCOME_UNKNOWN"
+    next_step = "Look at the other side for the marker given. Then adopt what you find, or confirm that nothing happened and retry."
