@@ -17,6 +17,8 @@
     │   └── DatabaseUnavailable · QueueUnavailable
     ├── Misconfigured           a setting or a queue is not as it must be
     ├── TemplateError           a value cannot be written where the template wants it
+    ├── SecretUnavailable       a secret that an action names cannot be read
+    ├── LeaseLost               another worker, or a person, has taken the task over
     └── ActionFailed            an action did not reach its end
         ├── ConnectFailed         certain: nothing happened outside
         ├── CallRefused           certain: the other side said no
@@ -268,6 +270,20 @@ class TemplateError(PaoError):
 
     code = "TEMPLATE_ERROR"
     next_step = "Nothing was called. Correct the document, or abort and submit with other values."
+
+
+class SecretUnavailable(PaoError):
+    """A secret that the action names cannot be read."""
+
+    code = "SECRET_UNAVAILABLE"
+    next_step = "Nothing was called. Ask the operators to provide the secret named, then retry."
+
+
+class LeaseLost(PaoError):
+    """The task is no longer this worker's: another attempt, or a person, has taken it over."""
+
+    code = "LEASE_LOST"
+    next_step = "Nothing to do: the newer attempt goes on, and this one stopped before its next call."
 
 
 class ActionFailed(PaoError):
