@@ -311,4 +311,7 @@ class OutcomeUnknown(ActionFailed):
     """It is not known whether the call had its effect."""
 
     code = "OUTCOME_UNKNOWN"
-    next_step = "Look at the other side for the marker given. Then adopt what you find, or confirm that nothing happened and retry."
+    next_step = (
+        "Look at the other side for the marker given. "
+        "Then adopt what you find, or confirm that nothing happened and retry."
+    )
