@@ -1,0 +1,108 @@
+"""What is offered: entries, the last versions of each, and every sync that brought them."""
+
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+
+from pao.db import Record
+
+
+class EntryKind(models.TextChoices):
+    """What an entry is."""
+
+    ITEM = "CatalogItem", "Item"
+    BUNDLE = "CatalogBundle", "Bundle"
+
+
+class Availability(models.TextChoices):
+    """Whether an entry can be requested."""
+
+    AVAILABLE = "available", "Available"
+    UNAVAILABLE = "unavailable", "Unavailable"
+    RETIRED = "retired", "Retired"
+
+
+class SyncStatus(models.TextChoices):
+    """How a sync ended."""
+
+    RUNNING = "running", "Running"
+    SUCCEEDED = "succeeded", "Succeeded"
+    FAILED = "failed", "Failed"
+
+
+class CatalogSync(Record):
+    """One sync: what started it, which commit it brought, and which files it refused, with their findings."""
+
+    trigger = models.CharField(max_length=31)
+    ref = models.CharField(max_length=255)
+    commit = models.CharField(max_length=64, blank=True, default="")
+    status = models.CharField(max_length=15, choices=SyncStatus, default=SyncStatus.RUNNING)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    counts = models.JSONField(default=dict)
+    findings = models.JSONField(default=list)
+    error = models.TextField(blank=True, default="")
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(status__in=SyncStatus.values), name="sync_status_known")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ref} {self.commit[:8]} {self.status}"
+
+
+class CatalogEntry(Record):
+    """An item or bundle under its id. What it says stands in its current version."""
+
+    entry_id = models.CharField(max_length=128)
+    kind = models.CharField(max_length=15, choices=EntryKind)
+    category = models.CharField(max_length=64, blank=True, default="")
+    name = models.CharField(max_length=255)
+    description = models.TextField(blank=True, default="")
+    owner_team = models.CharField(max_length=128, blank=True, default="")
+    owner_contact = models.CharField(max_length=255, blank=True, default="")
+    mode = models.CharField(max_length=15, help_text="How it is fulfilled: manual, automatic, sequential or parallel.")
+    path = models.CharField(max_length=512)
+    availability = models.CharField(max_length=15, choices=Availability, default=Availability.AVAILABLE)
+    unavailable_reason = models.TextField(blank=True, default="")
+    components = models.JSONField(default=list, help_text="Ids of the items of a bundle.")
+    current = models.ForeignKey("CatalogVersion", null=True, on_delete=models.PROTECT, related_name="+")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["entry_id"]
+        verbose_name_plural = "catalog entries"
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "entry_id"], name="entry_id_unique"),
+            models.CheckConstraint(condition=models.Q(kind__in=EntryKind.values), name="entry_kind_known"),
+            models.CheckConstraint(
+                condition=models.Q(availability__in=Availability.values), name="entry_availability_known"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "category", "entry_id"], name="entry_by_category"),
+            GinIndex(fields=["components"], name="entry_by_component"),
+        ]
+
+    def __str__(self) -> str:
+        return self.entry_id
+
+
+class CatalogVersion(Record):
+    """What an entry said at one commit: the checked definition, and the findings it is served with."""
+
+    entry = models.ForeignKey(CatalogEntry, on_delete=models.CASCADE, related_name="versions")
+    version = models.CharField(max_length=64)
+    commit = models.CharField(max_length=64)
+    content_hash = models.CharField(max_length=64)
+    definition = models.JSONField()
+    findings = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "entry", "content_hash", "commit"], name="version_content_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version} at {self.commit[:8]}"

@@ -1,0 +1,72 @@
+"""The doing, as it happened: attempts, and every outside effect with what was known of it."""
+
+from django.db import models
+
+from pao.db import Record
+from requests_app.models import FulfillmentTask
+
+
+class AttemptOutcome(models.TextChoices):
+    """How an attempt ended."""
+
+    RUNNING = "running", "Running"
+    COMPLETED = "completed", "Completed"
+    FAILED = "failed", "Failed"
+    LOST = "lost", "Lost with its worker"
+    LATE = "late", "Ended after the task had moved on"
+
+
+class TaskAttempt(Record):
+    """One execution of a task by one worker."""
+
+    task = models.ForeignKey(FulfillmentTask, on_delete=models.CASCADE, related_name="attempts")
+    number = models.PositiveIntegerField()
+    worker = models.CharField(max_length=127)
+    outcome = models.CharField(max_length=15, choices=AttemptOutcome, default=AttemptOutcome.RUNNING)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    error = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["task", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "task", "number"], name="attempt_number_unique"),
+            models.CheckConstraint(
+                condition=models.Q(outcome__in=AttemptOutcome.values), name="attempt_outcome_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"attempt {self.number}"
+
+
+class EffectOutcome(models.TextChoices):
+    """What is known of an effect."""
+
+    INTENDED = "intended", "Intended, no answer recorded"
+    DONE = "done", "Done"
+    REFUSED = "refused", "Certainly not done"
+    DENIED = "denied", "A person confirmed that it did not happen"
+
+
+class Effect(Record):
+    """The intent of one outside call, committed before the call, and what came of it."""
+
+    task = models.ForeignKey(FulfillmentTask, on_delete=models.CASCADE, related_name="effects")
+    attempt = models.PositiveIntegerField()
+    step = models.CharField(max_length=127)
+    description = models.CharField(max_length=500)
+    sent = models.JSONField(default=dict, help_text="What was to be sent, masked and bounded.")
+    outcome = models.CharField(max_length=15, choices=EffectOutcome, default=EffectOutcome.INTENDED)
+    result = models.JSONField(default=dict)
+    evidence = models.CharField(max_length=1000, blank=True, default="")
+    answered_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "task", "attempt", "step"], name="effect_step_unique"),
+            models.CheckConstraint(condition=models.Q(outcome__in=EffectOutcome.values), name="effect_outcome_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.step}: {self.outcome}"

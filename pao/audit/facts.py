@@ -1,0 +1,94 @@
+"""One function per auditable fact. Call it in the transaction of the fact; payloads hold no secrets."""
+
+import uuid
+from typing import Any
+
+from pao.audit.models import AuditEvent
+from pao.core.context import Principal, correlation_id
+
+
+def request_moved(
+    *, request_id: uuid.UUID, tenant: str, event: str, before: str, after: str, reason: str, by: Principal
+) -> None:
+    """A request went from one state to another (`before` is empty at submission)."""
+    _record(
+        f"request.{event}",
+        by=by,
+        subject="request",
+        subject_id=request_id,
+        request_id=request_id,
+        tenant=tenant,
+        payload={"from": before, "to": after, "reason": reason},
+    )
+
+
+def task_moved(
+    *,
+    task_id: uuid.UUID,
+    request_id: uuid.UUID,
+    tenant: str,
+    event: str,
+    before: str,
+    after: str,
+    attempt: int,
+    reason: str,
+    by: Principal,
+) -> None:
+    """A task went from one state to another."""
+    _record(
+        f"task.{event}",
+        by=by,
+        subject="task",
+        subject_id=task_id,
+        request_id=request_id,
+        tenant=tenant,
+        payload={"from": before, "to": after, "attempt": attempt, "reason": reason},
+    )
+
+
+def outcome_confirmed(*, task_id: uuid.UUID, request_id: uuid.UUID, tenant: str, evidence: str, by: Principal) -> None:
+    """A person confirmed that an effect of unknown outcome did not happen (F48)."""
+    _record(
+        "task.no_effect_confirmed",
+        by=by,
+        subject="task",
+        subject_id=task_id,
+        request_id=request_id,
+        tenant=tenant,
+        payload={"evidence": evidence},
+    )
+
+
+def catalog_synced(*, sync_id: uuid.UUID, commit: str, status: str, counts: dict[str, int], by: Principal) -> None:
+    """A sync of the catalog ended."""
+    payload = {"commit": commit, "status": status, **counts}
+    _record("catalog.synced", by=by, subject="catalog_sync", subject_id=sync_id, payload=payload)
+
+
+def dead_letter_arrived(*, message_id: str, group_id: str, cause: str, by: Principal) -> None:
+    """A message came to the dead-letter queue and was taken into the ledger."""
+    payload = {"group_id": group_id, "cause": cause}
+    _record("queue.dead_letter", by=by, subject="message", subject_id=message_id, payload=payload)
+
+
+def _record(
+    event: str,
+    *,
+    by: Principal,
+    subject: str,
+    subject_id: uuid.UUID | str,
+    payload: dict[str, Any],
+    request_id: uuid.UUID | None = None,
+    tenant: str | None = None,
+) -> None:
+    AuditEvent.objects.create(
+        tenant=tenant or by.tenant,
+        event=event,
+        actor=by.id,
+        actor_method=by.method,
+        subject=subject,
+        subject_id=str(subject_id),
+        request_id=request_id,
+        correlation_id=correlation_id.get(),
+        payload=payload,
+    )

@@ -1,0 +1,214 @@
+"""All configuration on one page. Every value comes from the environment, is typed, and is refused by name when wrong.
+
+docs/settings.md is the table of these, written by `./dev docs`.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from pao.environment import Environment
+from pao.logs import logging_config
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Environment()
+
+# --- What kind of process this is
+DEBUG = env.boolean("DEBUG", False, "Development: readable errors, defaults for secrets. Never in production.")
+SECRET_KEY = env.secret(
+    "SECRET_KEY",
+    "development-only-secret-key-that-no-production-start-accepts" if DEBUG else None,
+    "Signs sessions and cursors. At least 50 random characters.",
+)
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["127.0.0.1", "localhost"], "Host names under which PAO is reached.")
+PAO_PUBLIC_URL = env.text(
+    "PAO_PUBLIC_URL", "http://127.0.0.1:8000", "Where people reach PAO; written into tickets and answers."
+).rstrip("/")
+CSRF_TRUSTED_ORIGINS = [PAO_PUBLIC_URL]
+PAO_AUTH = env.text(
+    "PAO_AUTH",
+    "session",
+    "Who may come in: Django sessions, or the development mode with its seeded users (needs DEBUG and a loopback bind).",
+    choices=("session", "dev"),
+)
+PAO_BIND = env.text("PAO_BIND", "127.0.0.1:8000", "Address on which the web process listens, host:port.")
+PAO_DATA_DIR = Path(env.text("PAO_DATA_DIR", str(BASE_DIR / ".pao"), "Folder for the clone of the catalog repository."))
+PAO_LOG_FORMAT = env.text("PAO_LOG_FORMAT", "json", "How log lines look.", choices=("json", "console"))
+PAO_BUILD = env.text("PAO_BUILD", "development", "Build or commit, shown by /version.")
+PAO_FAILPOINTS = env.text(
+    "PAO_FAILPOINTS", "", "Named failpoints to arm, name=action;name=action. Refused unless DEBUG is on."
+)
+
+# --- The database
+DATABASES = {"default": env.database("DATABASE_URL", None, "PostgreSQL, postgresql://user:password@host:port/name.")}
+DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False}
+DATABASES["default"].setdefault("OPTIONS", {})
+DATABASES["default"]["OPTIONS"] |= {"connect_timeout": 5, "application_name": "pao"}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- The queue
+SQS_ENDPOINT_URL = env.text("SQS_ENDPOINT_URL", "", "Address of an SQS stand-in; empty means AWS itself.")
+AWS_REGION = env.text("AWS_REGION", "eu-central-1", "Region of the queues.")
+PAO_QUEUE_NAME = env.text("PAO_QUEUE_NAME", "pao-requests.fifo", "FIFO queue of task messages.")
+PAO_DEAD_LETTER_QUEUE_NAME = env.text(
+    "PAO_DEAD_LETTER_QUEUE_NAME", "pao-requests-dead.fifo", "FIFO queue for messages that no worker could take."
+)
+PAO_QUEUE_VISIBILITY_SECONDS = env.integer(
+    "PAO_QUEUE_VISIBILITY_SECONDS",
+    60,
+    "How long a received message stays hidden unless its worker, alive, extends it.",
+    least=1,
+    most=43_200,
+)
+PAO_QUEUE_WAIT_SECONDS = env.integer("PAO_QUEUE_WAIT_SECONDS", 10, "How long one poll waits.", least=0, most=20)
+PAO_QUEUE_MAX_RECEIVES = env.integer(
+    "PAO_QUEUE_MAX_RECEIVES", 3, "Receives after which a message is a dead letter.", least=1, most=1000
+)
+PAO_WORKER_CONCURRENCY = env.integer("PAO_WORKER_CONCURRENCY", 4, "Tasks one worker does at once.", least=1, most=256)
+PAO_WORKER_LIVENESS_FILE = env.text(
+    "PAO_WORKER_LIVENESS_FILE", "", "File that a worker touches at every good poll, for a liveness probe."
+)
+
+# --- Fulfilment
+PAO_LEASE_SECONDS = env.integer(
+    "PAO_LEASE_SECONDS", 60, "How long a worker owns a task; afterwards it counts as lost.", least=2, most=3600
+)
+PAO_TASK_SECONDS = env.integer(
+    "PAO_TASK_SECONDS", 45, "Hard limit of one attempt; shorter than the lease.", least=1, most=3599
+)
+PAO_REAP_SECONDS = env.number(
+    "PAO_REAP_SECONDS", 10, "How often the relay looks for what has stopped moving.", least=0.2, most=600
+)
+PAO_REPUBLISH_SECONDS = env.integer(
+    "PAO_REPUBLISH_SECONDS", 120, "Age at which a queued task without a message in the queue is sent again.", least=1, most=3600
+)
+PAO_FORCE_MANUAL = env.boolean(
+    "PAO_FORCE_MANUAL", False, "Every new request takes the manual path of its items: phase 1, or automation is down."
+)
+
+# --- The outside
+PAO_JIRA_URL = env.text("PAO_JIRA_URL", "", "Base address of JIRA; without it jira-ticket actions fail with a reason.")
+PAO_JIRA_API_VERSION = env.text(
+    "PAO_JIRA_API_VERSION", "3", "3 for Cloud (ADF), 2 for Data Center (wiki text).", choices=("3", "2")
+)
+PAO_JIRA_USER = env.text("PAO_JIRA_USER", "", "JIRA user of the API token; empty when the token is a personal access token.")
+PAO_JIRA_TOKEN = env.secret("PAO_JIRA_TOKEN", "", "JIRA API token or personal access token.")
+PAO_JIRA_ISSUE_TYPE = env.text("PAO_JIRA_ISSUE_TYPE", "Task", "Issue type of tickets whose document names none.")
+PAO_REST_ALLOWED_TARGETS = env.words(
+    "PAO_REST_ALLOWED_TARGETS", [], "URL prefixes that rest-api actions may call; empty means none."
+)
+PAO_HTTP_CONNECT_SECONDS = env.number("PAO_HTTP_CONNECT_SECONDS", 5, "Longest wait for a connection.", least=0.1, most=60)
+PAO_HTTP_READ_SECONDS = env.number("PAO_HTTP_READ_SECONDS", 30, "Longest wait for an answer.", least=0.1, most=600)
+PAO_HTTP_MAX_BYTES = env.integer(
+    "PAO_HTTP_MAX_BYTES", 1_048_576, "Most bytes of an answer that are read.", least=1024, most=104_857_600
+)
+PAO_SEALING_KEYS = env.words(
+    "PAO_SEALING_KEYS",
+    ["cGFvLWRldmVsb3BtZW50LW9ubHktc2VhbGluZy1rZXk="] if DEBUG else [],
+    "Fernet keys for password fields at rest; the first seals, all open. Needed as soon as a form has such a field.",
+)
+
+# --- The catalog
+PAO_CATALOG_REPOSITORY = env.text("PAO_CATALOG_REPOSITORY", "", "Git address of the catalog: https, ssh or a local path.")
+PAO_CATALOG_REF = env.text("PAO_CATALOG_REF", "main", "Branch or tag of the catalog that is served.")
+
+if PAO_TASK_SECONDS >= PAO_LEASE_SECONDS:
+    raise ImproperlyConfigured("PAO_TASK_SECONDS must be less than PAO_LEASE_SECONDS, or a live task could be taken over.")
+if not (PAO_QUEUE_NAME.endswith(".fifo") and PAO_DEAD_LETTER_QUEUE_NAME.endswith(".fifo")):
+    raise ImproperlyConfigured("PAO_QUEUE_NAME and PAO_DEAD_LETTER_QUEUE_NAME must end in .fifo: order needs FIFO queues.")
+if PAO_FAILPOINTS and not DEBUG:
+    raise ImproperlyConfigured("PAO_FAILPOINTS is set without DEBUG: failpoints kill processes and belong in tests only.")
+if PAO_AUTH == "dev" and not DEBUG:
+    raise ImproperlyConfigured("PAO_AUTH=dev needs DEBUG: the development mode lets anybody in.")
+
+# --- Django
+INSTALLED_APPS = [
+    "pao",
+    "pao.api",
+    "pao.audit",
+    "queueops",
+    "catalog",
+    "requests_app",
+    "fulfillment",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_htmx",
+    "csp",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "pao.api.middleware.CorrelationIdMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "pao.urls"
+WSGI_APPLICATION = "pao.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "catalog-list"
+LOGOUT_REDIRECT_URL = "login"
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = DEBUG
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+LOGGING = logging_config(PAO_LOG_FORMAT)
+LOGGING_CONFIG = "pao.logs.configure"
+
+# --- Safe by default; relaxed only where development has no TLS
+SECURE_PROXY_SSL_HEADER = None
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "frame-ancestors": [NONE],
+        "form-action": [SELF],
+    }
+}

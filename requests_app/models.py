@@ -1,0 +1,144 @@
+"""The ledger: requests, their tasks, and what is told about them. Only `transitions.py` writes a state."""
+
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+
+from pao.db import Record
+from requests_app.domain.states import RequestState, TaskState
+
+_REQUEST_STATES = [(state.value, state.value.capitalize()) for state in RequestState]
+_TASK_STATES = [(state.value, state.value.capitalize()) for state in TaskState]
+
+
+class ResourceRequest(Record):
+    """What a developer asked for, with a snapshot of everything that decides how it is fulfilled."""
+
+    correlation_id = models.CharField(max_length=64)
+    entry_id = models.CharField(max_length=128)
+    entry_kind = models.CharField(max_length=15)
+    entry_name = models.CharField(max_length=255)
+    entry_version = models.CharField(max_length=64)
+    commit = models.CharField(max_length=64)
+    owner_team = models.CharField(max_length=128, blank=True, default="")
+    name = models.CharField(max_length=63, help_text="The form's `name`.")
+    form_data = models.JSONField(help_text="As submitted; secrets are replaced by a mask.")
+    sealed_values = models.TextField(blank=True, default="", help_text="Encrypted values of password fields.")
+    snapshot = models.JSONField(help_text="Definitions, versions and commits the request was accepted with.")
+    mode = models.CharField(max_length=15, default="sequential")
+    forced_manual = models.BooleanField(default=False)
+    requester = models.CharField(max_length=255)
+    requester_name = models.CharField(max_length=255, blank=True, default="")
+    requester_email = models.CharField(max_length=255, blank=True, default="")
+    requester_teams = models.JSONField(default=list)
+    state = models.CharField(max_length=15, choices=_REQUEST_STATES, default=RequestState.SUBMITTED.value)
+    state_reason = models.JSONField(default=dict, help_text="Code, sentence and what to do next.")
+    version = models.PositiveIntegerField(default=1, help_text="Grows with every change that people can see.")
+    changed_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state__in=[state.value for state in RequestState]), name="request_state_known"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state__in=[RequestState.COMPLETED.value, RequestState.ABORTED.value])
+                | models.Q(finished_at__isnull=False),
+                name="request_finished_when_ended",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "requester", "-id"], name="request_by_requester"),
+            models.Index(fields=["tenant", "state", "-id"], name="request_by_state"),
+            models.Index(fields=["tenant", "-id"], name="request_by_age"),
+            models.Index(fields=["tenant", "correlation_id"], name="request_by_correlation"),
+            models.Index(fields=["tenant", "entry_id", "-id"], name="request_by_entry"),
+            models.Index(fields=["tenant", "-created_at"], name="request_by_creation"),
+            GinIndex(fields=["requester_teams"], name="request_by_team"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.entry_id} “{self.name}” {self.id}"
+
+
+class FulfillmentTask(Record):
+    """One action of one component of a request."""
+
+    resource_request = models.ForeignKey(ResourceRequest, on_delete=models.CASCADE, related_name="tasks")
+    component_id = models.CharField(max_length=64, blank=True, default="")
+    item_id = models.CharField(max_length=128)
+    component_index = models.PositiveIntegerField(default=0)
+    action_index = models.PositiveIntegerField(default=0)
+    sequence_index = models.PositiveIntegerField()
+    depends_on = models.JSONField(default=list, help_text="Ids of the components this one waits for.")
+    action_type = models.CharField(max_length=31)
+    action = models.JSONField(help_text="The action as the snapshot has it, unrendered.")
+    state = models.CharField(max_length=15, choices=_TASK_STATES, default=TaskState.PENDING.value)
+    state_reason = models.JSONField(default=dict)
+    attempt = models.PositiveIntegerField(default=1)
+    sends = models.PositiveIntegerField(default=0, help_text="Messages sent for this attempt.")
+    losses = models.PositiveIntegerField(default=0, help_text="Workers lost since a person last decided.")
+    worker = models.CharField(max_length=127, blank=True, default="")
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    calling = models.BooleanField(default=False, help_text="The calling mark: an outside call may have been made.")
+    outputs = models.JSONField(default=dict)
+    sealed_outputs = models.TextField(blank=True, default="", help_text="Encrypted secret outputs.")
+    references = models.JSONField(default=list, help_text="What exists outside because of this task.")
+    queued_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["resource_request", "sequence_index"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "resource_request", "sequence_index"], name="task_sequence_unique"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=[state.value for state in TaskState]), name="task_state_known"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state=TaskState.PROCESSING.value)
+                | (models.Q(lease_expires_at__isnull=False) & ~models.Q(worker="")),
+                name="task_processing_has_lease",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["lease_expires_at"], condition=models.Q(state="processing"), name="task_leases"),
+            models.Index(fields=["queued_at"], condition=models.Q(state="queued"), name="task_waiting"),
+            models.Index(fields=["tenant", "state"], condition=models.Q(state__in=["failed", "stuck"]), name="task_halted"),
+            models.Index(models.F("references__0__key"), name="task_by_ticket_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sequence_index}. {self.action_type} of {self.component_id or self.item_id}"
+
+
+class LogLevel(models.TextChoices):
+    """How much a line matters."""
+
+    INFO = "info", "Info"
+    WARNING = "warning", "Warning"
+    ERROR = "error", "Error"
+
+
+class LogLine(models.Model):
+    """One line of a request's log: masked and bounded before it is stored. The key is the order."""
+
+    id = models.BigAutoField(primary_key=True)
+    tenant = models.CharField(max_length=63, default="default", editable=False)
+    resource_request = models.ForeignKey(ResourceRequest, on_delete=models.CASCADE, related_name="log_lines")
+    task = models.ForeignKey(FulfillmentTask, null=True, blank=True, on_delete=models.CASCADE, related_name="log_lines")
+    attempt = models.PositiveIntegerField(default=0)
+    at = models.DateTimeField()
+    level = models.CharField(max_length=7, choices=LogLevel, default=LogLevel.INFO)
+    message = models.CharField(max_length=1000)
+    facts = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [models.Index(fields=["resource_request", "id"], name="log_by_request")]
+
+    def __str__(self) -> str:
+        return self.message
