@@ -17,6 +17,7 @@
     │   └── DatabaseUnavailable · QueueUnavailable
     ├── Misconfigured           a setting or a queue is not as it must be
     ├── TemplateError           a value cannot be written where the template wants it
+    │   └── TemplateSyntaxError   · UnknownNamespaceError
     ├── SecretUnavailable       a secret that an action names cannot be read
     ├── LeaseLost               another worker, or a person, has taken the task over
     └── ActionFailed            an action did not reach its end
@@ -270,6 +271,19 @@ class TemplateError(PaoError):
 
     code = "TEMPLATE_ERROR"
     next_step = "Nothing was called. Correct the document, or abort and submit with other values."
+
+
+class TemplateSyntaxError(TemplateError):
+    """A template is not written as the catalog contract says."""
+
+    def __init__(self, message: str, offset: int) -> None:
+        """Take a sentence, and the position in the template's text (characters from 0) where it goes wrong."""
+        super().__init__(message, offset=offset)
+        self.offset = offset
+
+
+class UnknownNamespaceError(TemplateSyntaxError):
+    """A reference names another namespace than current, output, metadata and system."""
 
 
 class SecretUnavailable(PaoError):
