@@ -1,0 +1,229 @@
+"""The SQS stand-in without its wire: every action as a call with JSON parameters, one lock, long polls that wake."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from devtools import sqs_messages
+from devtools.sqs_attributes import MAX_MESSAGE_BYTES, MAX_VISIBILITY_SECONDS, MAX_WAIT_SECONDS
+from devtools.sqs_errors import SqsError, invalid_value
+from devtools.sqs_parameters import MAX_BATCH, Parameters, check_names, entries, names, number, text
+from devtools.sqs_queue import FifoQueue, Message
+from devtools.sqs_registry import Registry
+
+
+class SqsService:
+    """All queues of one stand-in. `call` is safe from any thread; `stop` ends every long poll with an empty answer."""
+
+    def __init__(self, endpoint: str, *, region: str, clock: Callable[[], float] = time.monotonic) -> None:
+        """`endpoint` is the URL clients use and `region` the one in ARNs; `clock` counts seconds."""
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._registry = Registry(endpoint, region=region, clock=clock)
+        self._polls: dict[str, int] = {}
+        self._stopped = False
+
+    def call(self, action: str, parameters: Parameters, *, client_waits: Callable[[], bool]) -> dict[str, Any]:
+        """Perform one AWS action and give its answer; raises SqsError.
+
+        `client_waits` says whether the caller of a long poll is still there, so that no message is handed to the dead.
+        """
+        check_names(action, parameters)
+        with self._changed:
+            if action == "ReceiveMessage":
+                return self._receive_message(parameters, client_waits)
+            answer = self._actions()[action](parameters)
+            self._changed.notify_all()
+            return answer
+
+    def stop(self) -> None:
+        """Answer all long polls now and let later ones not wait."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def state(self) -> dict[str, Any]:
+        """What every queue holds and what went through it, for tests and chaos; reading changes nothing."""
+        with self._changed:
+            return {
+                "queues": {
+                    name: {**queue.counts(), "waiting_polls": self._polls.get(name, 0), **asdict(queue.totals)}
+                    for name, queue in self._registry.items()
+                }
+            }
+
+    def lose(self, name: str) -> int:
+        """Drop all messages of the queue silently, as a broker that lost them, and say how many."""
+        with self._changed:
+            return self._registry.named(name).lose()
+
+    def reset(self) -> None:
+        """Empty every queue and forget all deduplication ids and move tasks; queues and attributes stay."""
+        with self._changed:
+            self._registry.forget()
+
+    def _actions(self) -> dict[str, Callable[[Parameters], dict[str, Any]]]:
+        return {
+            "CreateQueue": self._registry.create_queue,
+            "DeleteQueue": self._registry.delete_queue,
+            "GetQueueUrl": lambda p: {"QueueUrl": self._registry.url(self._registry.named(p["QueueName"]))},
+            "ListQueues": self._registry.list_queues,
+            "GetQueueAttributes": self._registry.get_queue_attributes,
+            "SetQueueAttributes": self._registry.set_queue_attributes,
+            "PurgeQueue": self._purge_queue,
+            "SendMessage": self._send_message,
+            "SendMessageBatch": lambda p: self._batch(p, self._send_message, whole=_check_batch_size),
+            "DeleteMessage": self._delete_message,
+            "DeleteMessageBatch": lambda p: self._batch(p, self._delete_message),
+            "ChangeMessageVisibility": self._change_message_visibility,
+            "ChangeMessageVisibilityBatch": lambda p: self._batch(p, self._change_message_visibility),
+            "ListDeadLetterSourceQueues": self._registry.list_sources,
+            "StartMessageMoveTask": self._registry.start_move_task,
+            "ListMessageMoveTasks": self._registry.list_move_tasks,
+        }
+
+    def _send_message(self, parameters: Parameters) -> dict[str, Any]:
+        queue = self._registry.addressed(parameters)
+        body = sqs_messages.check_body(parameters.get("MessageBody"))
+        attributes = sqs_messages.check_attributes(parameters.get("MessageAttributes", {}))
+        limit = queue.attributes.number("MaximumMessageSize")
+        if sqs_messages.size(body, attributes) > limit:
+            raise SqsError("InvalidParameterValue", f"Message must be shorter than {limit} bytes.")
+        if parameters.get("DelaySeconds"):
+            raise invalid_value(
+                parameters["DelaySeconds"], "DelaySeconds", "A message on a FIFO queue has no delay of its own."
+            )
+        if "MessageGroupId" not in parameters:
+            raise SqsError("MissingParameter", "The request must contain the parameter MessageGroupId.")
+        sent = queue.send(
+            body=body,
+            group_id=sqs_messages.check_id(parameters["MessageGroupId"], "MessageGroupId"),
+            deduplication_id=_deduplication_id(queue, parameters, body),
+            attributes=attributes,
+        )
+        answer = {
+            "MessageId": sent.message_id,
+            "SequenceNumber": str(sent.sequence),
+            "MD5OfMessageBody": sqs_messages.body_md5(body),
+        }
+        if attributes:
+            answer["MD5OfMessageAttributes"] = sqs_messages.attributes_md5(attributes)
+        return answer
+
+    def _receive_message(self, parameters: Parameters, client_waits: Callable[[], bool]) -> dict[str, Any]:
+        queue = self._registry.addressed(parameters)
+        limit = number(parameters, "MaxNumberOfMessages", 1, MAX_BATCH, default=1)
+        wait = number(
+            parameters,
+            "WaitTimeSeconds",
+            0,
+            MAX_WAIT_SECONDS,
+            default=queue.attributes.number("ReceiveMessageWaitTimeSeconds"),
+        )
+        visibility = number(
+            parameters,
+            "VisibilityTimeout",
+            0,
+            MAX_VISIBILITY_SECONDS,
+            default=queue.attributes.number("VisibilityTimeout"),
+        )
+        deadline = self._clock() + wait
+        messages = self._receive_now(queue, limit, visibility)
+        self._polls[queue.name] = self._polls.get(queue.name, 0) + 1
+        try:
+            while not messages and not self._stopped and (left := deadline - self._clock()) > 0:
+                change = queue.next_change()
+                self._changed.wait(left if change is None else max(0.0, min(left, change - self._clock())))
+                self._registry.addressed(parameters)  # it may have been deleted while we waited
+                if not client_waits():
+                    return {}
+                messages = self._receive_now(queue, limit, visibility)
+        finally:
+            self._polls[queue.name] -= 1
+        system_names = names(parameters, "AttributeNames", "MessageSystemAttributeNames")
+        attribute_names = names(parameters, "MessageAttributeNames")
+        found = [
+            sqs_messages.as_received(message, system_names=system_names, attribute_names=attribute_names)
+            for message in messages
+        ]
+        return {"Messages": found} if found else {}
+
+    def _receive_now(self, queue: FifoQueue, limit: int, visibility_seconds: int) -> list[Message]:
+        redrive = queue.attributes.redrive
+        target = self._registry.by_arn(redrive.target_arn) if redrive else None
+        received, dead = queue.receive(
+            limit=limit,
+            visibility_seconds=visibility_seconds,
+            max_receives=redrive.max_receives if redrive and target else None,
+        )
+        for message in dead:
+            # The dead letter queue must not swallow it as a duplicate: AWS gives it the message id here.
+            message.deduplication_id = message.message_id
+            message.source_arn = self._registry.arn(queue)
+            if target:
+                target.adopt(message)
+        if dead:
+            self._changed.notify_all()
+        return received
+
+    def _delete_message(self, parameters: Parameters) -> dict[str, Any]:
+        self._registry.addressed(parameters).delete(text(parameters, "ReceiptHandle"))
+        return {}
+
+    def _purge_queue(self, parameters: Parameters) -> dict[str, Any]:
+        self._registry.addressed(parameters).purge()
+        return {}
+
+    def _change_message_visibility(self, parameters: Parameters) -> dict[str, Any]:
+        if "VisibilityTimeout" not in parameters:
+            raise SqsError("MissingParameter", "The request must contain the parameter VisibilityTimeout.")
+        seconds = number(parameters, "VisibilityTimeout", 0, MAX_VISIBILITY_SECONDS, default=0)
+        self._registry.addressed(parameters).change_visibility(text(parameters, "ReceiptHandle"), seconds)
+        return {}
+
+    def _batch(
+        self,
+        parameters: Parameters,
+        single: Callable[[Parameters], dict[str, Any]],
+        whole: Callable[[list[Parameters]], None] | None = None,
+    ) -> dict[str, Any]:
+        batch = entries(parameters)
+        self._registry.addressed(parameters)
+        if whole:
+            whole(batch)
+        successful, failed = [], []
+        for entry in batch:
+            try:
+                answer = single({**entry, "QueueUrl": parameters["QueueUrl"]})
+            except SqsError as error:
+                failed.append({"Id": entry["Id"], "SenderFault": True, "Code": error.code, "Message": error.message})
+            else:
+                successful.append({"Id": entry["Id"], **answer})
+        return {"Successful": successful, "Failed": failed} if failed else {"Successful": successful}
+
+
+def _check_batch_size(batch: list[Parameters]) -> None:
+    total = sum(
+        sqs_messages.size(
+            str(entry.get("MessageBody", "")), sqs_messages.check_attributes(entry.get("MessageAttributes", {}))
+        )
+        for entry in batch
+    )
+    if total > MAX_MESSAGE_BYTES:
+        raise SqsError(
+            "BatchRequestTooLong", f"Batch requests cannot be longer than {MAX_MESSAGE_BYTES} bytes, not {total}."
+        )
+
+
+def _deduplication_id(queue: FifoQueue, parameters: Parameters, body: str) -> str:
+    if "MessageDeduplicationId" in parameters:
+        return sqs_messages.check_id(parameters["MessageDeduplicationId"], "MessageDeduplicationId")
+    if queue.attributes.is_set("ContentBasedDeduplication", "true"):
+        return hashlib.sha256(body.encode()).hexdigest()
+    raise SqsError(
+        "InvalidParameterValue",
+        "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly.",
+    )
