@@ -1,7 +1,6 @@
 """What a message may hold, and its wire form: body and attribute checks, MD5 sums, and the shape receivers get."""
 
 import base64
-import binascii
 import hashlib
 import re
 import struct
@@ -13,7 +12,9 @@ from devtools.sqs_queue import Message
 SENDER_ID = "AIDASTANDIN"
 _MAX_ID_LENGTH = 128
 _MAX_ATTRIBUTES = 10
-_ID_PATTERN = re.compile(r"[A-Za-z0-9!-/:-@\[-`{-~]{1,128}")
+_ID_PATTERN = re.compile(r"[!-~]{1,128}")
+_ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,256}")
+_DATA_TYPE = re.compile(r"(String|Number|Binary)(\.[!-~]{1,249})?")
 # Only what XML 1.0 can hold: AWS refuses the rest in bodies.
 _FOREIGN_CHARACTER = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -42,12 +43,10 @@ def check_attributes(attributes: Any) -> dict[str, dict[str, Any]]:
     if not isinstance(attributes, dict) or len(attributes) > _MAX_ATTRIBUTES:
         raise SqsError("InvalidParameterValue", f"A message has at most {_MAX_ATTRIBUTES} attributes.")
     for name, attribute in attributes.items():
-        try:
-            _value_bytes(attribute)
-        except (KeyError, TypeError, AttributeError, binascii.Error) as error:
+        if not _is_valid(name, attribute):
             raise SqsError(
                 "InvalidParameterValue", f"The message attribute {name} needs a DataType and a value of that type."
-            ) from error
+            )
     return attributes
 
 
@@ -57,6 +56,14 @@ def size(body: str, attributes: dict[str, dict[str, Any]]) -> int:
         len(name.encode()) + len(attribute["DataType"]) + len(_value_bytes(attribute)[1])
         for name, attribute in attributes.items()
     )
+
+
+def size_of_entry(entry: dict[str, Any]) -> int:
+    """Bytes an unchecked batch entry counts for; what is wrong with it is found when it is sent."""
+    try:
+        return size(check_body(entry.get("MessageBody")), check_attributes(entry.get("MessageAttributes", {})))
+    except SqsError:
+        return 0
 
 
 def body_md5(body: str) -> str:
@@ -114,6 +121,14 @@ def _system(message: Message) -> dict[str, str]:
     if message.source_arn:
         values["DeadLetterQueueSourceArn"] = message.source_arn
     return values
+
+
+def _is_valid(name: str, attribute: Any) -> bool:
+    try:
+        well_named = _ATTRIBUTE_NAME.fullmatch(name) and _DATA_TYPE.fullmatch(attribute["DataType"])
+        return well_named is not None and _value_bytes(attribute)[1] != b""
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return False
 
 
 def _value_bytes(attribute: dict[str, Any]) -> tuple[int, bytes]:

@@ -82,6 +82,14 @@ def names(parameters: Parameters, *of: str) -> set[str]:
     return found
 
 
+def mapping(parameters: Parameters, name: str) -> dict[str, Any]:
+    """A parameter that must be an object, empty when it is not given."""
+    value = parameters.get(name, {})
+    if not isinstance(value, dict):
+        raise invalid_value(value, name, "Must be an object.")
+    return value
+
+
 def entries(parameters: Parameters) -> list[Parameters]:
     """The entries of a batch: 1 to 10 objects with distinct ids; raises SqsError."""
     batch = parameters.get("Entries")

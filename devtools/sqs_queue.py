@@ -7,6 +7,7 @@ The one rule of order: a message may be delivered when no earlier message of its
 import base64
 import binascii
 import heapq
+import itertools
 import secrets
 import time
 import uuid
@@ -53,7 +54,7 @@ class Sent:
 
 @dataclass(slots=True)
 class Totals:
-    """What happened to a queue since it was created, in messages."""
+    """What happened to a queue since it was created, in messages; `lost` counts what left without a deletion."""
 
     sent: int = 0
     duplicates: int = 0
@@ -123,7 +124,7 @@ class FifoQueue:
         now = self._clock()
         received, dead = self._take(now, limit, max_receives)
         for message in dead:
-            self._remove(message)
+            self.give_away(message)
         for message in received:
             message.receive_count += 1
             message.receipt = self._new_receipt(message)
@@ -134,12 +135,24 @@ class FifoQueue:
         self.totals.dead_lettered += len(dead)
         return received, dead
 
-    def release_for_move(self) -> list[Message]:
-        """Take every deliverable message out of the queue, in order, for a move task."""
-        taken, _ = self._take(self._clock(), len(self._messages), None)
-        for message in taken:
-            self._remove(message)
-        return taken
+    def deliverable(self) -> list[Message]:
+        """What receivers could get now, group by group in order, without receiving it."""
+        now = self._clock()
+        self._drop_outdated(now)
+        return [
+            message
+            for group in self._groups.values()
+            for message in itertools.takewhile(lambda message: message.visible_at <= now, group)
+        ]
+
+    def give_away(self, message: Message) -> None:
+        """Let go of a message; the next one of its group may follow."""
+        del self._messages[message.message_id]
+        group = self._groups[message.group_id]
+        group.remove(message)
+        if not group:
+            del self._groups[message.group_id]
+        self._offer(message.group_id)
 
     def delete(self, receipt: str) -> None:
         """Delete a message that is held. Deleting twice is fine; an expired or replaced handle raises SqsError."""
@@ -148,7 +161,7 @@ class FifoQueue:
             return
         if message.receipt != receipt or message.visible_at <= self._clock():
             raise invalid_value(receipt, "ReceiptHandle", "The receipt handle has expired.")
-        self._remove(message)
+        self.give_away(message)
         self.totals.deleted += 1
 
     def change_visibility(self, receipt: str, seconds: int) -> None:
@@ -254,19 +267,11 @@ class FifoQueue:
         else:
             self._offer(message.group_id)
 
-    def _remove(self, message: Message) -> None:
-        del self._messages[message.message_id]
-        group = self._groups[message.group_id]
-        group.remove(message)
-        if not group:
-            del self._groups[message.group_id]
-        self._offer(message.group_id)
-
     def _drop_outdated(self, now: float) -> None:
         # Messages are kept in the order they came, so only the first can be the oldest.
         oldest_kept = now - self.attributes.number("MessageRetentionPeriod")
         while self._messages and (first := next(iter(self._messages.values()))).enqueued_at < oldest_kept:
-            self._remove(first)
+            self.give_away(first)
             self.totals.lost += 1
 
     def _forget_old_ids(self, now: float) -> None:

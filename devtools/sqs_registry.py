@@ -9,7 +9,7 @@ from typing import Any
 
 from devtools.sqs_attributes import QueueAttributes
 from devtools.sqs_errors import SqsError, invalid_value
-from devtools.sqs_parameters import MAX_BATCH, Parameters, names, number, text
+from devtools.sqs_parameters import MAX_BATCH, Parameters, mapping, names, number, text
 from devtools.sqs_queue import FifoQueue, renewed
 
 ACCOUNT = "000000000000"
@@ -38,26 +38,32 @@ class Registry:
             queue.forget()
         self._moves.clear()
 
-    def named(self, name: Any) -> FifoQueue:
+    def named(self, name: str) -> FifoQueue:
+        """The queue of this name; raises SqsError QueueDoesNotExist."""
         if name not in self._queues:
             raise SqsError("QueueDoesNotExist", "The specified queue does not exist.")
         return self._queues[name]
 
     def addressed(self, parameters: Parameters) -> FifoQueue:
+        """The queue that the parameter QueueUrl names; raises SqsError."""
         return self.named(text(parameters, "QueueUrl").rpartition("/")[2])
 
     def url(self, queue: FifoQueue) -> str:
+        """The address clients send with every action on the queue."""
         return f"{self._endpoint}/{ACCOUNT}/{queue.name}"
 
     def arn(self, queue: FifoQueue) -> str:
+        """The name redrive policies and move tasks use."""
         return f"arn:aws:sqs:{self._region}:{ACCOUNT}:{queue.name}"
 
     def by_arn(self, arn: Any) -> FifoQueue | None:
+        """The queue with this ARN, None when there is none."""
         return next((queue for queue in self._queues.values() if self.arn(queue) == arn), None)
 
     def create_queue(self, parameters: Parameters) -> dict[str, Any]:
-        name, given = parameters["QueueName"], parameters.get("Attributes", {})
-        if not isinstance(name, str) or not _QUEUE_NAME.fullmatch(name):
+        """CreateQueue: the same name with the same attributes gives the same queue, with others an error."""
+        name, given = text(parameters, "QueueName"), mapping(parameters, "Attributes")
+        if not _QUEUE_NAME.fullmatch(name):
             raise SqsError(
                 "InvalidParameterValue",
                 "A FIFO queue's name has 1 to 75 letters, digits, hyphens or underscores and ends in .fifo.",
@@ -76,15 +82,27 @@ class Registry:
         if redrive and self.by_arn(redrive.target_arn) is None:
             raise invalid_value(redrive.target_arn, "RedrivePolicy", "Dead letter target does not exist.")
 
+    def get_queue_url(self, parameters: Parameters) -> dict[str, Any]:
+        """GetQueueUrl: the address of the queue of this name."""
+        return {"QueueUrl": self.url(self.named(text(parameters, "QueueName")))}
+
+    def purge_queue(self, parameters: Parameters) -> dict[str, Any]:
+        """PurgeQueue: all messages are gone at once; a second time within a minute is refused."""
+        self.addressed(parameters).purge()
+        return {}
+
     def delete_queue(self, parameters: Parameters) -> dict[str, Any]:
+        """DeleteQueue: the queue and its messages are gone at once."""
         del self._queues[self.addressed(parameters).name]
         return {}
 
     def list_queues(self, parameters: Parameters) -> dict[str, Any]:
+        """ListQueues: all, or those whose names begin with QueueNamePrefix."""
         prefix = text(parameters, "QueueNamePrefix") if "QueueNamePrefix" in parameters else ""
         return {"QueueUrls": [self.url(queue) for name, queue in self._queues.items() if name.startswith(prefix)]}
 
     def get_queue_attributes(self, parameters: Parameters) -> dict[str, Any]:
+        """GetQueueAttributes: the settable ones, the ARN, the times and the three counts."""
         queue = self.addressed(parameters)
         counts = queue.counts()
         values = {
@@ -102,9 +120,10 @@ class Registry:
         return {"Attributes": {name: value for name, value in values.items() if wanted & {"All", name}}}
 
     def set_queue_attributes(self, parameters: Parameters) -> dict[str, Any]:
+        """SetQueueAttributes: all given ones or none."""
         queue = self.addressed(parameters)
         candidate = QueueAttributes(queue.attributes.as_dict())
-        candidate.update(parameters["Attributes"])
+        candidate.update(mapping(parameters, "Attributes"))
         self._check_redrive(candidate)
         queue.attributes = candidate
         queue.modified = int(time.time())
@@ -119,6 +138,7 @@ class Registry:
         ]
 
     def list_sources(self, parameters: Parameters) -> dict[str, Any]:
+        """ListDeadLetterSourceQueues: the queues whose redrive policy names this one."""
         return {"queueUrls": [self.url(queue) for queue in self._sources(self.addressed(parameters))]}
 
     def _source_of_move(self, parameters: Parameters) -> FifoQueue:
@@ -128,6 +148,7 @@ class Registry:
         return queue
 
     def start_move_task(self, parameters: Parameters) -> dict[str, Any]:
+        """StartMessageMoveTask: moves what is deliverable at once and in order, so a task is always over."""
         source = self._source_of_move(parameters)
         if not self._sources(source):
             raise SqsError("InvalidParameterValue", "Source queue must be configured as a Dead Letter Queue.")
@@ -136,27 +157,31 @@ class Registry:
             raise SqsError(
                 "ResourceNotFoundException", "The resource that you specified for DestinationArn doesn't exist."
             )
-        task = {
-            "TaskHandle": str(uuid.uuid4()),
-            "Status": "COMPLETED",
-            "SourceArn": parameters["SourceArn"],
-            "StartedTimestamp": int(time.time() * 1000),
-            "ApproximateNumberOfMessagesToMove": source.counts()["visible"],
-        }
-        moved = 0
-        for message in source.release_for_move():
+        moved, left_behind = 0, 0
+        for message in source.deliverable():
             target = destination or self.by_arn(message.source_arn)
             if target is None:
-                task |= {"Status": "FAILED", "FailureReason": "CouldNotDetermineMessageSource"}
-                source.adopt(message)
-                continue
-            # AWS: a moved message starts anew, under a new id.
-            target.adopt(renewed(message))
-            moved += 1
-        self._moves.setdefault(source.name, []).insert(0, task | {"ApproximateNumberOfMessagesMoved": moved})
+                left_behind += 1
+            else:
+                # AWS: a moved message starts anew, under a new id.
+                target.adopt(renewed(message))
+                source.give_away(message)
+                moved += 1
+        task = {
+            "TaskHandle": str(uuid.uuid4()),
+            "Status": "FAILED" if left_behind else "COMPLETED",
+            "SourceArn": parameters["SourceArn"],
+            "StartedTimestamp": int(time.time() * 1000),
+            "ApproximateNumberOfMessagesToMove": moved + left_behind,
+            "ApproximateNumberOfMessagesMoved": moved,
+        }
+        if left_behind:
+            task["FailureReason"] = "CouldNotDetermineMessageSource"
+        self._moves.setdefault(source.name, []).insert(0, task)
         return {"TaskHandle": task["TaskHandle"]}
 
     def list_move_tasks(self, parameters: Parameters) -> dict[str, Any]:
+        """ListMessageMoveTasks: the latest first."""
         limit = number(parameters, "MaxResults", 1, MAX_BATCH, default=1)
         tasks = self._moves.get(self._source_of_move(parameters).name, [])[:limit]
         return {"Results": [{k: v for k, v in task.items() if k != "TaskHandle"} for task in tasks]}

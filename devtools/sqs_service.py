@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from devtools import sqs_messages
@@ -13,6 +14,9 @@ from devtools.sqs_errors import SqsError, invalid_value
 from devtools.sqs_parameters import MAX_BATCH, Parameters, check_names, entries, names, number, text
 from devtools.sqs_queue import FifoQueue, Message
 from devtools.sqs_registry import Registry
+
+# These change nothing a long poll waits for.
+_READS = {"GetQueueUrl", "ListQueues", "GetQueueAttributes", "ListDeadLetterSourceQueues", "ListMessageMoveTasks"}
 
 
 class SqsService:
@@ -25,6 +29,24 @@ class SqsService:
         self._registry = Registry(endpoint, region=region, clock=clock)
         self._polls: dict[str, int] = {}
         self._stopped = False
+        self._actions: dict[str, Callable[[Parameters], dict[str, Any]]] = {
+            "CreateQueue": self._registry.create_queue,
+            "DeleteQueue": self._registry.delete_queue,
+            "GetQueueUrl": self._registry.get_queue_url,
+            "ListQueues": self._registry.list_queues,
+            "GetQueueAttributes": self._registry.get_queue_attributes,
+            "SetQueueAttributes": self._registry.set_queue_attributes,
+            "PurgeQueue": self._registry.purge_queue,
+            "ListDeadLetterSourceQueues": self._registry.list_sources,
+            "StartMessageMoveTask": self._registry.start_move_task,
+            "ListMessageMoveTasks": self._registry.list_move_tasks,
+            "SendMessage": self._send_message,
+            "SendMessageBatch": self._send_message_batch,
+            "DeleteMessage": self._delete_message,
+            "DeleteMessageBatch": partial(self._batch, "DeleteMessage"),
+            "ChangeMessageVisibility": self._change_message_visibility,
+            "ChangeMessageVisibilityBatch": partial(self._batch, "ChangeMessageVisibility"),
+        }
 
     def call(self, action: str, parameters: Parameters, *, client_waits: Callable[[], bool]) -> dict[str, Any]:
         """Perform one AWS action and give its answer; raises SqsError.
@@ -35,8 +57,9 @@ class SqsService:
         with self._changed:
             if action == "ReceiveMessage":
                 return self._receive_message(parameters, client_waits)
-            answer = self._actions()[action](parameters)
-            self._changed.notify_all()
+            answer = self._actions[action](parameters)
+            if action not in _READS:
+                self._changed.notify_all()
             return answer
 
     def stop(self) -> None:
@@ -65,26 +88,6 @@ class SqsService:
         with self._changed:
             self._registry.forget()
 
-    def _actions(self) -> dict[str, Callable[[Parameters], dict[str, Any]]]:
-        return {
-            "CreateQueue": self._registry.create_queue,
-            "DeleteQueue": self._registry.delete_queue,
-            "GetQueueUrl": lambda p: {"QueueUrl": self._registry.url(self._registry.named(p["QueueName"]))},
-            "ListQueues": self._registry.list_queues,
-            "GetQueueAttributes": self._registry.get_queue_attributes,
-            "SetQueueAttributes": self._registry.set_queue_attributes,
-            "PurgeQueue": self._purge_queue,
-            "SendMessage": self._send_message,
-            "SendMessageBatch": lambda p: self._batch(p, self._send_message, whole=_check_batch_size),
-            "DeleteMessage": self._delete_message,
-            "DeleteMessageBatch": lambda p: self._batch(p, self._delete_message),
-            "ChangeMessageVisibility": self._change_message_visibility,
-            "ChangeMessageVisibilityBatch": lambda p: self._batch(p, self._change_message_visibility),
-            "ListDeadLetterSourceQueues": self._registry.list_sources,
-            "StartMessageMoveTask": self._registry.start_move_task,
-            "ListMessageMoveTasks": self._registry.list_move_tasks,
-        }
-
     def _send_message(self, parameters: Parameters) -> dict[str, Any]:
         queue = self._registry.addressed(parameters)
         body = sqs_messages.check_body(parameters.get("MessageBody"))
@@ -96,8 +99,6 @@ class SqsService:
             raise invalid_value(
                 parameters["DelaySeconds"], "DelaySeconds", "A message on a FIFO queue has no delay of its own."
             )
-        if "MessageGroupId" not in parameters:
-            raise SqsError("MissingParameter", "The request must contain the parameter MessageGroupId.")
         sent = queue.send(
             body=body,
             group_id=sqs_messages.check_id(parameters["MessageGroupId"], "MessageGroupId"),
@@ -131,20 +132,20 @@ class SqsService:
             default=queue.attributes.number("VisibilityTimeout"),
         )
         deadline = self._clock() + wait
+        system_names = names(parameters, "AttributeNames", "MessageSystemAttributeNames")
+        attribute_names = names(parameters, "MessageAttributeNames")
         messages = self._receive_now(queue, limit, visibility)
         self._polls[queue.name] = self._polls.get(queue.name, 0) + 1
         try:
             while not messages and not self._stopped and (left := deadline - self._clock()) > 0:
                 change = queue.next_change()
                 self._changed.wait(left if change is None else max(0.0, min(left, change - self._clock())))
-                self._registry.addressed(parameters)  # it may have been deleted while we waited
+                queue = self._registry.addressed(parameters)  # it may have been deleted while we waited
                 if not client_waits():
                     return {}
                 messages = self._receive_now(queue, limit, visibility)
         finally:
             self._polls[queue.name] -= 1
-        system_names = names(parameters, "AttributeNames", "MessageSystemAttributeNames")
-        attribute_names = names(parameters, "MessageAttributeNames")
         found = [
             sqs_messages.as_received(message, system_names=system_names, attribute_names=attribute_names)
             for message in messages
@@ -173,49 +174,32 @@ class SqsService:
         self._registry.addressed(parameters).delete(text(parameters, "ReceiptHandle"))
         return {}
 
-    def _purge_queue(self, parameters: Parameters) -> dict[str, Any]:
-        self._registry.addressed(parameters).purge()
-        return {}
-
     def _change_message_visibility(self, parameters: Parameters) -> dict[str, Any]:
-        if "VisibilityTimeout" not in parameters:
-            raise SqsError("MissingParameter", "The request must contain the parameter VisibilityTimeout.")
         seconds = number(parameters, "VisibilityTimeout", 0, MAX_VISIBILITY_SECONDS, default=0)
         self._registry.addressed(parameters).change_visibility(text(parameters, "ReceiptHandle"), seconds)
         return {}
 
-    def _batch(
-        self,
-        parameters: Parameters,
-        single: Callable[[Parameters], dict[str, Any]],
-        whole: Callable[[list[Parameters]], None] | None = None,
-    ) -> dict[str, Any]:
+    def _send_message_batch(self, parameters: Parameters) -> dict[str, Any]:
+        total = sum(map(sqs_messages.size_of_entry, entries(parameters)))
+        if total > MAX_MESSAGE_BYTES:
+            raise SqsError(
+                "BatchRequestTooLong", f"Batch requests cannot be longer than {MAX_MESSAGE_BYTES} bytes, not {total}."
+            )
+        return self._batch("SendMessage", parameters)
+
+    def _batch(self, single_action: str, parameters: Parameters) -> dict[str, Any]:
         batch = entries(parameters)
-        self._registry.addressed(parameters)
-        if whole:
-            whole(batch)
+        self._registry.addressed(parameters)  # a wrong queue fails the whole batch, anything else its entry
         successful, failed = [], []
         for entry in batch:
+            single = {**entry, "QueueUrl": parameters["QueueUrl"]}
+            identifier = single.pop("Id")
             try:
-                answer = single({**entry, "QueueUrl": parameters["QueueUrl"]})
+                check_names(single_action, single)
+                successful.append({"Id": identifier, **self._actions[single_action](single)})
             except SqsError as error:
-                failed.append({"Id": entry["Id"], "SenderFault": True, "Code": error.code, "Message": error.message})
-            else:
-                successful.append({"Id": entry["Id"], **answer})
+                failed.append({"Id": identifier, "SenderFault": True, "Code": error.code, "Message": error.message})
         return {"Successful": successful, "Failed": failed} if failed else {"Successful": successful}
-
-
-def _check_batch_size(batch: list[Parameters]) -> None:
-    total = sum(
-        sqs_messages.size(
-            str(entry.get("MessageBody", "")), sqs_messages.check_attributes(entry.get("MessageAttributes", {}))
-        )
-        for entry in batch
-    )
-    if total > MAX_MESSAGE_BYTES:
-        raise SqsError(
-            "BatchRequestTooLong", f"Batch requests cannot be longer than {MAX_MESSAGE_BYTES} bytes, not {total}."
-        )
 
 
 def _deduplication_id(queue: FifoQueue, parameters: Parameters, body: str) -> str:
