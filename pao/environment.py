@@ -86,7 +86,7 @@ class Environment:
         self.table.append(Setting(name, kind, shown if kind != "secret" or default is None else "–", meaning))
         try:
             return read(name) if default is None else read(name, default=default)
-        except ImproperlyConfigured as error:
-            raise ImproperlyConfigured(f"{name} is not set. {meaning}") from error
-        except ValueError as error:
-            raise ImproperlyConfigured(f"{name} is not a {kind}. {meaning}") from error
+        except ImproperlyConfigured:
+            raise ImproperlyConfigured(f"{name} is not set. {meaning}") from None
+        except ValueError:
+            raise ImproperlyConfigured(f"{name} is not a {kind}. {meaning}") from None

@@ -110,6 +110,12 @@ PAO_SEALING_KEYS = env.words(
     "Fernet keys for password fields at rest; the first seals, all open. Needed as soon as a form has such a field.",
 )
 
+PAO_PLATFORM_ACCOUNT = env.text("PAO_PLATFORM_ACCOUNT", "", "`.system.platform.account` in templates.")
+PAO_PLATFORM_ENVIRONMENT = env.text(
+    "PAO_PLATFORM_ENVIRONMENT", "development" if DEBUG else "production", "`.system.platform.environment` in templates."
+)
+PAO_PLATFORM_API_KEY = env.secret("PAO_PLATFORM_API_KEY", "", "`.system.platform.apiKey` in templates; a secret.")
+
 # --- The catalog
 PAO_CATALOG_REPOSITORY = env.text("PAO_CATALOG_REPOSITORY", "", "Git address of the catalog: https, ssh or a local path.")
 PAO_CATALOG_REF = env.text("PAO_CATALOG_REF", "main", "Branch or tag of the catalog that is served.")

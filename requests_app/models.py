@@ -82,6 +82,9 @@ class FulfillmentTask(Record):
     worker = models.CharField(max_length=127, blank=True, default="")
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     calling = models.BooleanField(default=False, help_text="The calling mark: an outside call may have been made.")
+    denied_attempts = models.PositiveIntegerField(
+        default=0, help_text="Unanswered effects up to this attempt: a person confirmed that they did not happen."
+    )
     outputs = models.JSONField(default=dict)
     sealed_outputs = models.TextField(blank=True, default="", help_text="Encrypted secret outputs.")
     references = models.JSONField(default=list, help_text="What exists outside because of this task.")

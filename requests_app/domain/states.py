@@ -50,6 +50,7 @@ class TaskEvent(StrEnum):
     COMPLETE = "complete"
     FAIL = "fail"
     RECOVER = "recover"
+    HOLD = "hold"
     STICK = "stick"
     RETRY = "retry"
     SKIP = "skip"
@@ -77,6 +78,7 @@ TASK_MOVES: Mapping[tuple[TaskState, TaskEvent], TaskState] = {
     (_T.PROCESSING, _TE.COMPLETE): _T.COMPLETED,
     (_T.PROCESSING, _TE.FAIL): _T.FAILED,
     (_T.PROCESSING, _TE.RECOVER): _T.QUEUED,
+    (_T.QUEUED, _TE.HOLD): _T.PENDING,
     (_T.QUEUED, _TE.STICK): _T.STUCK,
     (_T.PROCESSING, _TE.STICK): _T.STUCK,
     (_T.FAILED, _TE.RETRY): _T.PENDING,

@@ -1,0 +1,96 @@
+"""Reading the catalog: lists, one entry, and what a request needs of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from catalog.models import Availability, CatalogEntry, CatalogVersion, EntryKind
+from pao.core.errors import CatalogItemNotFound, ItemUnavailable
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An entry as it is offered now, with everything a request must remember of it."""
+
+    entry_id: str
+    kind: str
+    owner_team: str
+    commit: str
+    definition: Mapping[str, Any]
+    version: str
+    items: Mapping[str, CatalogVersion]
+
+    def definitions(self) -> dict[str, Mapping[str, Any]]:
+        """Return the definition of every item that takes part, by id."""
+        items = {item_id: version.definition for item_id, version in self.items.items()}
+        return items or {self.entry_id: self.definition}
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return what a request keeps: definition, version and commit of the entry and of each component's item."""
+        return {
+            "entry": {
+                "id": self.entry_id,
+                "version": self.version,
+                "commit": self.commit,
+                "definition": self.definition,
+            },
+            "items": {
+                item_id: {"version": version.version, "commit": version.commit, "definition": version.definition}
+                for item_id, version in self.items.items()
+            },
+        }
+
+
+def entries(tenant: str) -> QuerySet[CatalogEntry]:
+    """Return the entries that are shown: all but the retired."""
+    return (
+        CatalogEntry.objects.filter(tenant=tenant)
+        .exclude(availability=Availability.RETIRED)
+        .select_related("current")
+        .order_by("entry_id")
+    )
+
+
+def search(shown: QuerySet[CatalogEntry], words: str) -> QuerySet[CatalogEntry]:
+    """Return the entries whose id, name or description holds the words."""
+    wanted = Q(entry_id__icontains=words) | Q(name__icontains=words) | Q(description__icontains=words)
+    return shown.filter(wanted)
+
+
+def entry(entry_id: str, *, tenant: str) -> CatalogEntry:
+    """Return one shown entry with its current version; raises `CatalogItemNotFound`."""
+    found = entries(tenant).filter(entry_id=entry_id).first()
+    if found is None or found.current is None:
+        raise CatalogItemNotFound(f"The catalog has no entry {entry_id!r}.")
+    return found
+
+
+def offer(entry_id: str, *, tenant: str) -> Offer:
+    """Return an entry as it can be requested now, in two queries.
+
+    Raises `CatalogItemNotFound`, or `ItemUnavailable` with the reason.
+    """
+    found = entry(entry_id, tenant=tenant)
+    if found.availability != Availability.AVAILABLE:
+        raise ItemUnavailable(f"{entry_id} is unavailable: {found.unavailable_reason}")
+    version = found.current
+    if version is None:
+        raise CatalogItemNotFound(f"The catalog has no entry {entry_id!r}.")
+    items: dict[str, CatalogVersion] = {}
+    if found.kind == EntryKind.BUNDLE:
+        parts = entries(tenant).filter(entry_id__in=found.components)
+        items = {part.entry_id: part.current for part in parts if part.current is not None}
+        missing = sorted(set(found.components) - items.keys())
+        if missing:
+            raise ItemUnavailable(f"{entry_id} needs {', '.join(missing)}, which the catalog does not offer.")
+    return Offer(
+        entry_id=entry_id,
+        kind=found.kind,
+        owner_team=found.owner_team,
+        commit=version.commit,
+        definition=version.definition,
+        version=version.version,
+        items=items,
+    )

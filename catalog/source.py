@@ -1,0 +1,96 @@
+"""The catalog's git repository: fetched by command, read by commit, never checked out.
+
+Repository, branch and transport come from the settings alone; git gets argument lists, with `--` before what is not an
+option (B70). Only regular files under catalog/ and bundles/ are read; symlinks and everything else are passed over (B14).
+"""
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from pao.core.errors import CatalogInvalid, Misconfigured
+
+MOST_FILES = 50_000
+SECONDS = 120
+FOLDERS = ("catalog/", "bundles/")
+CODEOWNERS = ("CODEOWNERS", ".github/CODEOWNERS", "docs/CODEOWNERS")
+_REGULAR_FILE = "100644"
+_EXECUTABLE_FILE = "100755"
+
+
+def fetch(repository: str, ref: str, clone: Path) -> str:
+    """Bring `ref` of `repository` into the bare clone, made when missing; return its commit, 40 hexadecimal digits.
+
+    Raises `Misconfigured` with git's own words when the repository or the ref cannot be had.
+    """
+    if not repository:
+        raise Misconfigured("PAO_CATALOG_REPOSITORY is not set, so there is no catalog to sync.")
+    if repository.startswith("-") or ref.startswith("-"):
+        raise Misconfigured("PAO_CATALOG_REPOSITORY and PAO_CATALOG_REF must not begin with a hyphen.")
+    if not (clone / "HEAD").exists():
+        clone.mkdir(parents=True, exist_ok=True)
+        _git(clone, "init", "--bare", "--quiet", ".")
+    _git(clone, "fetch", "--quiet", "--depth=1", "--no-tags", "--force", "--", repository, f"{ref}:refs/pao/served")
+    return _git(clone, "rev-parse", "--verify", "refs/pao/served^{commit}").decode().strip()
+
+
+def files(clone: Path, commit: str) -> dict[str, bytes]:
+    """Return path → content of every catalog document, and of the CODEOWNERS file, at a commit.
+
+    Raises `CatalogInvalid` when there are more files than PAO reads.
+    """
+    blobs = dict(_blobs(clone, commit))
+    if len(blobs) > MOST_FILES:
+        raise CatalogInvalid(f"The repository has {len(blobs)} catalog files; PAO reads at most {MOST_FILES}.")
+    return _contents(clone, blobs)
+
+
+def _blobs(clone: Path, commit: str) -> Iterator[tuple[str, str]]:
+    for entry in _git(clone, "ls-tree", "-r", "-z", commit).split(b"\0"):
+        if not entry:
+            continue
+        description, _, raw_path = entry.partition(b"\t")
+        mode, _, name = description.decode().split()
+        path = raw_path.decode("utf-8", errors="replace")
+        wanted = path in CODEOWNERS or (path.startswith(FOLDERS) and path.endswith((".yaml", ".yml")))
+        if wanted and mode in {_REGULAR_FILE, _EXECUTABLE_FILE}:
+            yield path, name
+
+
+def _contents(clone: Path, blobs: Mapping[str, str]) -> dict[str, bytes]:
+    asked = "".join(f"{name}\n" for name in blobs.values()).encode()
+    answer = _git(clone, "cat-file", "--batch", given=asked)
+    contents: dict[str, bytes] = {}
+    position = 0
+    for path in blobs:
+        end = answer.index(b"\n", position)
+        size = int(answer[position:end].split()[2])
+        contents[path] = answer[end + 1 : end + 1 + size]
+        position = end + 1 + size + 1
+    return contents
+
+
+def _git(clone: Path, *arguments: str, given: bytes | None = None) -> bytes:
+    environment = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": os.environ.get("HOME", str(clone)),
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "safe.directory",
+        "GIT_CONFIG_VALUE_0": "*",
+        **{name: value for name, value in os.environ.items() if name.startswith(("GIT_SSH", "GIT_SSL", "SSH_", "SSL_"))},
+    }
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=clone, env=environment, input=given, capture_output=True, timeout=SECONDS, check=False
+        )
+    except FileNotFoundError:
+        raise Misconfigured("git is not installed, and the catalog is read with it.") from None
+    except subprocess.TimeoutExpired:
+        raise Misconfigured(f"git {arguments[0]} did not end within {SECONDS} seconds.") from None
+    if done.returncode != 0:
+        words = done.stderr.decode(errors="replace").strip()[:500]
+        raise Misconfigured(f"git {arguments[0]} failed: {words}")
+    return done.stdout

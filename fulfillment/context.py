@@ -1,0 +1,139 @@
+"""What a task may refer to: the four namespaces of its templates, and the small context of its action."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+
+from catalog.domain import forms
+from catalog.domain.documents import document_from
+from catalog.domain.templating import Scope, parse, render_text
+from fulfillment.actions.protocol import Context, Journal, Reference
+from pao.core.errors import SecretUnavailable
+from requests_app import sealing
+from requests_app.models import FulfillmentTask, ResourceRequest
+
+
+
+@dataclass(frozen=True)
+class TaskScope:
+    """The namespaces of one task, with its secrets marked, and the finished tasks it builds upon."""
+
+    scope: Scope
+    completed: tuple[FulfillmentTask, ...]
+
+    def render_output(self, template: str) -> str:
+        """Return a computed output: a template over the same namespaces."""
+        return render_text(parse(template), self.scope)
+
+
+def load_scope(task: FulfillmentTask) -> TaskScope:
+    """Read what the templates of `task` may refer to, as of now: outputs come from completed tasks only."""
+    request = task.resource_request
+    completed = tuple(request.tasks.filter(state="completed").order_by("sequence_index"))
+    document = document_from(request.snapshot["entry"]["definition"])
+    output, secret_outputs = _outputs(completed)
+    secret_paths = {("current", *path) for path in forms.secret_paths(document.form)}
+    secret_paths |= {("output", key) for key in secret_outputs}
+    secret_paths.add(("system", "platform", "apiKey"))
+    scope = Scope(
+        current=_with_secrets(request.form_data, sealing.unseal(request.sealed_values)),
+        output=output,
+        metadata=metadata_of(request.snapshot),
+        system=system_of(request, task),
+        types=forms.declared_types(document.form),
+        secret_paths=frozenset(secret_paths),
+    )
+    return TaskScope(scope, completed)
+
+
+def action_context(task: FulfillmentTask, scope: TaskScope, journal: Journal, *, deadline: float) -> Context:
+    """Return what the action may know beside its config."""
+    request = task.resource_request
+    return Context(
+        request_id=str(request.pk),
+        task_id=str(task.pk),
+        attempt=task.attempt,
+        correlation_id=request.correlation_id,
+        journal=journal,
+        secret=secret,
+        deadline=deadline,
+        blocked_by=_blockers(task, scope.completed),
+        tracking_url=f"{settings.PAO_PUBLIC_URL}/requests/{request.pk}/",
+        summary_of_request=f"{request.entry_name} “{request.name}”, requested by {request.requester}",
+    )
+
+
+def secret(name: str) -> str:
+    """Return the secret of that name from the environment; raises `SecretUnavailable` with the variable's name."""
+    variable = "PAO_SECRET_" + re.sub(r"[^A-Z0-9]", "_", name.upper())
+    value = os.environ.get(variable)
+    if not value:
+        raise SecretUnavailable(f"The secret {name!r} is not set: {variable} is missing.")
+    return value
+
+
+def metadata_of(snapshot: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `.metadata`: the static metadata of the entry and, in a bundle, of every component's item, by id."""
+    definitions = [snapshot["entry"]["definition"], *(item["definition"] for item in snapshot["items"].values())]
+    return {definition["metadata"]["id"]: dict(definition["metadata"]) for definition in definitions}
+
+
+def system_of(request: ResourceRequest, task: FulfillmentTask) -> dict[str, Any]:
+    """Return `.system`, frozen at submission: every attempt sees the same."""
+    at = request.created_at
+    return {
+        "requestId": str(request.pk),
+        "correlationId": request.correlation_id,
+        "timestamp": at.isoformat(timespec="seconds"),
+        "date": at.date().isoformat(),
+        "time": at.time().isoformat(timespec="seconds"),
+        "uuid": str(task.pk),
+        "shortId": task.pk.hex[-8:],
+        "user": {
+            "id": request.requester,
+            "name": request.requester_name,
+            "email": request.requester_email,
+            "teams": list(request.requester_teams),
+        },
+        "platform": {
+            "account": settings.PAO_PLATFORM_ACCOUNT,
+            "region": settings.AWS_REGION,
+            "environment": settings.PAO_PLATFORM_ENVIRONMENT,
+            "apiKey": settings.PAO_PLATFORM_API_KEY,
+        },
+    }
+
+
+def _outputs(completed: tuple[FulfillmentTask, ...]) -> tuple[dict[str, Any], set[str]]:
+    values: dict[str, Any] = {}
+    secrets: set[str] = set()
+    for task in completed:
+        sealed = sealing.unseal(task.sealed_outputs)
+        values |= task.outputs | sealed
+        secrets |= sealed.keys()
+    return values, secrets
+
+
+def _with_secrets(form_data: Mapping[str, Any], secrets: Mapping[str, Any]) -> dict[str, Any]:
+    current = {key: dict(value) if isinstance(value, Mapping) else value for key, value in form_data.items()}
+    for path, value in secrets.items():
+        group, _, field = path.partition(".")
+        current[group][field] = value
+    return current
+
+
+def _blockers(task: FulfillmentTask, completed: tuple[FulfillmentTask, ...]) -> tuple[Reference, ...]:
+    waited_for = set(task.depends_on)
+    return tuple(
+        Reference(**reference)
+        for other in completed
+        if other.component_id in waited_for
+        for reference in other.references
+        if reference["type"] == "jira-ticket"
+    )
+
+

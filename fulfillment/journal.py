@@ -1,0 +1,85 @@
+"""The journal of effects: what was about to be done outside, committed before it is done, and what came of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from django.db import transaction
+
+from fulfillment.models import Effect, EffectOutcome
+from pao.core.clock import now
+from pao.failpoints import failpoint
+from requests_app import loglines, progress
+from requests_app.models import FulfillmentTask
+
+log = structlog.get_logger(__name__)
+_DONE = EffectOutcome.DONE
+
+
+class TaskJournal:
+    """The journal of one attempt; earlier attempts' effects are readable through it."""
+
+    def __init__(self, task: FulfillmentTask, lease: progress.Lease) -> None:
+        self._task = task
+        self._lease = lease
+
+    def intend(self, step: str, description: str, sent: Mapping[str, Any]) -> None:
+        """Commit "about to do this", with the calling mark; raises `LeaseLost` when the task has moved on."""
+        with transaction.atomic():
+            progress.mark_calling(self._lease)
+            Effect.objects.update_or_create(
+                tenant=self._task.tenant,
+                task=self._task,
+                attempt=self._lease.attempt,
+                step=step,
+                defaults={"description": description[:500], "sent": dict(sent), "outcome": EffectOutcome.INTENDED},
+            )
+            loglines.add(None, f"About to: {description}", task=self._task, sent=dict(sent))
+        failpoint("worker.after_intent")
+
+    def done(self, step: str, result: Mapping[str, Any]) -> None:
+        """Commit that the effect of `step` exists; also when an earlier attempt had intended it."""
+        failpoint("worker.after_call")
+        log.info("external.result", task=str(self._task.pk), attempt=self._lease.attempt, step=step, result=dict(result))
+        Effect.objects.update_or_create(
+            tenant=self._task.tenant,
+            task=self._task,
+            attempt=self._lease.attempt,
+            step=step,
+            defaults={"outcome": _DONE, "result": dict(result), "answered_at": now()},
+        )
+
+    def result_of(self, step: str) -> Mapping[str, Any] | None:
+        """Return what the newest attempt that finished `step` stored, or None."""
+        done = self._task.effects.filter(step=step, outcome=_DONE).order_by("-attempt").first()
+        return dict(done.result) if done is not None else None
+
+    def note(self, message: str, **facts: Any) -> None:
+        """Add a line to the request's log."""
+        loglines.add(None, message, task=self._task, **facts)
+
+    def unanswered(self) -> list[Effect]:
+        """Return the effects, of any attempt, of which nobody knows whether they happened.
+
+        What a person has denied, and steps that another attempt finished, are answered.
+        """
+        finished = set(self._task.effects.filter(outcome=_DONE).values_list("step", flat=True))
+        open_effects = self._task.effects.filter(
+            outcome=EffectOutcome.INTENDED, attempt__gt=self._task.denied_attempts
+        ).order_by("id")
+        return [effect for effect in open_effects if effect.step not in finished]
+
+    def refused(self, attempt: int) -> None:
+        """Close what the attempt had intended: it certainly did not happen."""
+        self._task.effects.filter(attempt=attempt, outcome=EffectOutcome.INTENDED).update(
+            outcome=EffectOutcome.REFUSED, answered_at=now()
+        )
+
+    def answer(self, effect: Effect, *, found: Mapping[str, Any] | None, evidence: str) -> None:
+        """Store what a look outside showed of an unanswered effect: `found`, or that it may safely be sent again."""
+        effect.outcome = EffectOutcome.REFUSED if found is None else _DONE
+        effect.result = dict(found or {})
+        effect.evidence = evidence[:1000]
+        effect.answered_at = now()
+        effect.save(update_fields=["outcome", "result", "evidence", "answered_at"])
+        loglines.add(None, f"Looked outside for “{effect.description}”: {evidence}", task=self._task)

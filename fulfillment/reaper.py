@@ -1,0 +1,79 @@
+"""The reaper: finds what has stopped moving, marks it and explains it. It never runs work itself.
+
+`processing` with an expired lease is taken from its lost worker; `queued` whose message the queue has lost is sent again
+and, after several times, stuck.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from django.conf import settings
+from django.db import connection
+from django.db.models.functions import Now
+
+from fulfillment.recovery import take_back
+from pao.core.errors import QueueUnavailable
+from queueops import sqs
+from queueops.models import OutboxMessage
+from requests_app import progress
+from requests_app.models import FulfillmentTask
+
+MOST_SENDS = 5
+BATCH = 200
+LOCK = 0x50414F01
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Reaped:
+    """What one round did."""
+
+    recovered: int = 0
+    sent_again: int = 0
+
+
+def reap() -> Reaped:
+    """Do one round; only one process at a time does (an advisory lock), the others return at once."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
+        if not cursor.fetchone()[0]:
+            return Reaped()
+    try:
+        return Reaped(recovered=_recover_lost_workers(), sent_again=_send_lost_messages())
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+
+
+def _recover_lost_workers() -> int:
+    expired = FulfillmentTask.objects.filter(state="processing", lease_expires_at__lt=Now()).values_list("pk", "attempt")
+    return sum(take_back(task_id, attempt) for task_id, attempt in list(expired[:BATCH]))
+
+
+def _send_lost_messages() -> int:
+    """Send again what has waited long, but only as far as the queue holds fewer messages than tasks wait.
+
+    A long queue is no lost message: without that comparison every backlog would be sent twice.
+    """
+    overdue = FulfillmentTask.objects.filter(
+        state="queued", queued_at__lt=Now() - timedelta(seconds=settings.PAO_REPUBLISH_SECONDS)
+    ).order_by("queued_at")
+    candidates = list(overdue.values_list("pk", "attempt")[:BATCH])
+    if not candidates:
+        return 0
+    missing = _messages_missing()
+    return sum(
+        progress.send_again(task_id, attempt, most_sends=MOST_SENDS) for task_id, attempt in candidates[: max(missing, 0)]
+    )
+
+
+def _messages_missing() -> int:
+    waiting = FulfillmentTask.objects.filter(state="queued").count()
+    unsent = OutboxMessage.objects.filter(sent_at__isnull=True).count()
+    try:
+        counters = sqs.counters(settings.PAO_QUEUE_NAME)
+    except QueueUnavailable as error:
+        log.warning("reaper.queue_away", error=str(error))
+        return 0
+    return waiting - unsent - counters.visible - counters.in_flight

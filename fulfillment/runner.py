@@ -1,0 +1,145 @@
+"""Performing one task: claim → render → intent → call → record. The only place where a task is done.
+
+Business failures never leave this module as exceptions: they become the task's state, and the message is acknowledged.
+Only trouble with the machinery before the claim is raised, so that the queue delivers the message again.
+"""
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import structlog
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection, transaction
+
+from fulfillment import outputs
+from fulfillment.actions.protocol import Outcome, Reference
+from fulfillment.actions.registry import action_type
+from fulfillment.context import TaskScope, action_context, load_scope
+from fulfillment.journal import TaskJournal
+from fulfillment.models import AttemptOutcome, TaskAttempt
+from fulfillment.reconcile import run_settled
+from fulfillment.recovery import take_back
+from fulfillment.render import render_action
+from pao.core.clock import monotonic, now
+from pao.core.context import correlation_id
+from pao.core.errors import LeaseLost, OutcomeUnknown, PaoError
+from pao.failpoints import failpoint
+from requests_app import progress, sealing
+from requests_app.domain.reasons import from_error
+from requests_app.models import FulfillmentTask
+
+RECORD_SECONDS = 20.0
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an attempt ended, and the verb that stores it (it answers whether the task was still this worker's)."""
+
+    outcome: AttemptOutcome
+    store: Callable[[], bool]
+
+
+def perform(task_id: uuid.UUID, attempt: int, worker: str) -> str:
+    """Do the task of a message once, if it is still to be done; return in a word what became of the message."""
+    failpoint("worker.before_claim")
+    lease = progress.Lease(task_id=task_id, attempt=attempt, worker=worker)
+    claim, task = _claim(lease)
+    if task is None:
+        recovered = claim is progress.Claim.MOVED_ON and take_back(task_id, attempt)
+        log.info("message.dropped", task=str(task_id), attempt=attempt, why="recovered" if recovered else claim.value)
+        return claim.value
+    failpoint("worker.after_claim")
+    correlation_id.set(task.resource_request.correlation_id)
+    ending = _do(task, lease, deadline=monotonic() + settings.PAO_TASK_SECONDS)
+    failpoint("worker.before_record")
+    _record(lease, ending)
+    failpoint("worker.after_record")
+    return ending.outcome.value
+
+
+def _claim(lease: progress.Lease) -> tuple[progress.Claim, FulfillmentTask | None]:
+    with transaction.atomic():
+        claim = progress.start(lease)
+        if claim is not progress.Claim.TAKEN:
+            return claim, None
+        task = FulfillmentTask.objects.select_related("resource_request").get(pk=lease.task_id)
+        TaskAttempt.objects.create(tenant=task.tenant, task=task, number=lease.attempt, worker=lease.worker)
+    return claim, task
+
+
+def _do(task: FulfillmentTask, lease: progress.Lease, *, deadline: float) -> Ending:
+    journal = TaskJournal(task, lease)
+    try:
+        scope = load_scope(task)
+        config = render_action(task.action_type, task.action["config"], scope)
+        context = action_context(task, scope, journal, deadline=deadline)
+        outcome = run_settled(action_type(task.action_type), config, context, journal)
+        return _success(task, lease, scope, outcome)
+    except LeaseLost as lost:
+        log.warning("lease.lost", task=str(task.pk), attempt=lease.attempt, why=lost.message)
+        return Ending(AttemptOutcome.LATE, lambda: False)
+    except PaoError as error:
+        return _failure(lease, journal, error)
+    except Exception as error:
+        log.exception("task.defect", task=str(task.pk), attempt=lease.attempt)
+        return _failure(lease, journal, _defect(error, journal))
+
+
+def _success(task: FulfillmentTask, lease: progress.Lease, scope: TaskScope, outcome: Outcome) -> Ending:
+    try:
+        captured = outputs.capture(task.action.get("outputs") or {}, outcome.result, scope.render_output)
+        sealed = sealing.seal({key: captured.values[key] for key in captured.secret_keys})
+    except PaoError as error:
+        error.facts["references"] = outcome.references
+        raise
+    shown = {key: value for key, value in captured.values.items() if key not in captured.secret_keys}
+    references = _stored(outcome.references)
+    return Ending(
+        AttemptOutcome.COMPLETED,
+        lambda: progress.complete(
+            lease, outputs=shown, sealed_outputs=sealed, references=references, warnings=outcome.warnings
+        ),
+    )
+
+
+def _failure(lease: progress.Lease, journal: TaskJournal, error: PaoError) -> Ending:
+    references = _stored(tuple(error.facts.get("references") or ()))
+    if not isinstance(error, OutcomeUnknown):
+        journal.refused(lease.attempt)
+    reason = from_error(error)
+    return Ending(AttemptOutcome.FAILED, lambda: progress.fail(lease, reason=reason, references=references))
+
+
+def _defect(error: Exception, journal: TaskJournal) -> PaoError:
+    """Return a defect of PAO as a failure that explains itself; after an intent nobody knows what happened."""
+    sentence = f"PAO itself failed ({type(error).__name__})"
+    if journal.unanswered():
+        return OutcomeUnknown(f"{sentence} after a call may have been made.")
+    return PaoError(f"{sentence} before anything was called.")
+
+
+def _record(lease: progress.Lease, ending: Ending) -> None:
+    """Store the ending, again and again while the database is away: the call itself is never repeated (F52)."""
+    give_up = monotonic() + RECORD_SECONDS
+    while True:
+        try:
+            with transaction.atomic():
+                held = ending.store()
+                TaskAttempt.objects.filter(task_id=lease.task_id, number=lease.attempt).update(
+                    outcome=ending.outcome if held else AttemptOutcome.LATE, finished_at=now()
+                )
+        except (OperationalError, InterfaceError):
+            if monotonic() > give_up:
+                raise
+            log.warning("record.database_away", task=str(lease.task_id), attempt=lease.attempt)
+            connection.close()
+            time.sleep(0.5)
+        else:
+            return
+
+
+def _stored(references: tuple[Reference, ...]) -> list[dict[str, str]]:
+    return [asdict(reference) for reference in references]

@@ -1,0 +1,77 @@
+"""Draining the dead-letter queue into the ledger: copied first, deleted there only after the commit.
+
+Whom a dead letter concerns is not this post office's business: the caller gives a function that is told of each one, in
+the transaction that stores it.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+
+from pao.audit import facts
+from pao.core.context import SYSTEM
+from pao.failpoints import failpoint
+from queueops import sqs
+from queueops.models import DeadLetter, DeadLetterCause
+
+LONGEST_BODY = 4096
+log = structlog.get_logger(__name__)
+
+Told = Callable[[DeadLetter], None]
+
+
+def drain(tell: Told) -> int:
+    """Move what is in the dead-letter queue into the ledger; return how many messages that were."""
+    moved = 0
+    for message in sqs.receive_dead_letters():
+        with transaction.atomic():
+            letter, new = DeadLetter.objects.get_or_create(
+                message_id=message.message_id, defaults=_read(message.body, message.group_id, message.receives)
+            )
+            if new:
+                facts.dead_letter_arrived(
+                    message_id=letter.message_id, group_id=letter.group_id, cause=letter.cause, by=SYSTEM
+                )
+                tell(letter)
+        failpoint("drain.before_delete")
+        sqs.delete_dead_letter(message)
+        log.warning("dead_letter.drained", message=letter.message_id, cause=letter.cause, job=letter.job)
+        moved += 1
+    return moved
+
+
+def _read(body: str, group_id: str, receives: int) -> dict[str, Any]:
+    job, args = _job_of(body)
+    known = bool(job)
+    return {
+        "group_id": group_id,
+        "job": job,
+        "args": args,
+        "body": body[:LONGEST_BODY],
+        "receives": receives,
+        "cause": DeadLetterCause.NOT_TAKEN if known else DeadLetterCause.FOREIGN,
+        "explanation": (
+            f"Received {settings.PAO_QUEUE_MAX_RECEIVES} times without being taken."
+            if known
+            else "The body is no message of PAO; somebody else wrote to the queue."
+        ),
+    }
+
+
+def _job_of(body: str) -> tuple[str, list[Any]]:
+    """Return job and arguments of a Celery message, or nothing when the body is none."""
+    try:
+        envelope = json.loads(body) if body.lstrip().startswith("{") else json.loads(base64.b64decode(body, validate=True))
+        content = json.loads(base64.b64decode(envelope["body"]))
+        job, args = envelope["headers"]["task"], content[0]
+    except (ValueError, KeyError, TypeError, IndexError, binascii.Error):
+        return "", []
+    if not isinstance(job, str) or not isinstance(args, list):
+        return "", []
+    return job[:127], args

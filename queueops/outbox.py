@@ -1,0 +1,30 @@
+"""Putting a message into the outbox: the only way into the queue, always in the caller's transaction."""
+
+import json
+import uuid
+from collections.abc import Sequence
+
+from pao.core.context import correlation_id
+from queueops.models import OutboxMessage
+
+MOST_BYTES = 1024
+
+
+def put(*, job: str, args: Sequence[str | int], group_id: str, deduplication_id: str) -> OutboxMessage:
+    """Store that this message must be sent; the relay sends it after the caller's commit.
+
+    `args` are ids and numbers only, for anybody who may read the queue reads them. Raises ValueError for what SQS
+    would refuse or treat as another group (F16, F17).
+    """
+    for name, value in (("group_id", group_id), ("deduplication_id", deduplication_id)):
+        if not isinstance(value, str) or not 1 <= len(value) <= 128:
+            raise ValueError(f"{name} must be text of 1 to 128 characters, not {value!r}")
+    if len(json.dumps(list(args))) > MOST_BYTES:
+        raise ValueError(f"a message carries ids only, at most {MOST_BYTES} bytes")
+    return OutboxMessage.objects.create(
+        job=job,
+        args=list(args),
+        group_id=group_id,
+        deduplication_id=deduplication_id,
+        correlation_id=correlation_id.get() or str(uuid.UUID(int=0)),
+    )

@@ -1,0 +1,35 @@
+"""The only sender of task messages: what may run now gets exactly one live message."""
+
+from pao.core.context import SYSTEM, Principal
+from queueops import outbox
+from requests_app import transitions
+from requests_app.domain import planner, reasons
+from requests_app.domain.states import REQUEST_ACTIVE, TaskEvent
+from requests_app.models import FulfillmentTask, ResourceRequest
+
+JOB = "fulfillment.perform"
+
+
+def dispatch_ready(request: ResourceRequest, tasks: list[FulfillmentTask], *, by: Principal = SYSTEM) -> None:
+    """Queue every task of a locked request whose turn has come; nothing when the request is halted or ended."""
+    if request.state not in REQUEST_ACTIVE:
+        return
+    for index in planner.ready(tasks, request.mode):
+        task = tasks[index]
+        transitions.move_task(request, task, TaskEvent.QUEUE, reason=reasons.QUEUED, by=by, sends=task.sends + 1)
+        send(request, task)
+
+
+def send(request: ResourceRequest, task: FulfillmentTask) -> None:
+    """Write the message of a queued task into the outbox.
+
+    Group: the request, and in parallel mode the component, so that components run side by side. Deduplication id: task,
+    attempt and send number, so that a retry within five minutes is not swallowed (F15).
+    """
+    group = f"{request.pk}:{task.component_id}" if request.mode == "parallel" and task.component_id else str(request.pk)
+    outbox.put(
+        job=JOB,
+        args=[str(task.pk), task.attempt],
+        group_id=group,
+        deduplication_id=f"{task.pk}:{task.attempt}:{task.sends}",
+    )

@@ -1,0 +1,60 @@
+"""Why something is in the state it is in: a code, a sentence, and what to do next. Nobody sees "stuck" without why."""
+
+from dataclasses import asdict, dataclass
+
+from pao.core.errors import PaoError
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What every state carries."""
+
+    code: str
+    sentence: str
+    next_step: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the reason as stored."""
+        return asdict(self)
+
+
+def from_error(error: PaoError) -> Reason:
+    """Return the reason that an error gives."""
+    return Reason(str(error.facts.get("code") or error.code), error.message, error.next_step)
+
+
+SUBMITTED = Reason("SUBMITTED", "Accepted and stored.", "Nothing: the first task starts by itself.")
+WAITING_FOR_TURN = Reason("WAITING_FOR_TURN", "Waits for the tasks before it.", "Nothing: it starts by itself.")
+QUEUED = Reason("QUEUED", "Its message is on the way to a worker.", "Nothing: a worker takes it.")
+RUNNING = Reason("RUNNING", "A worker is doing it.", "Nothing: it ends by itself.")
+STARTED = Reason("STARTED", "The first task was taken by a worker.", "Nothing: it goes on by itself.")
+DONE = Reason("DONE", "Done.")
+ALL_DONE = Reason("ALL_DONE", "Every task is done.")
+RETRY_ASKED = Reason("RETRY_ASKED", "A person asked for another try.", "Nothing: it starts by itself.")
+REQUEST_HALTED = Reason("REQUEST_HALTED", "Another task of the request has failed.", "It goes on when a person retries.")
+WORKER_LOST = Reason(
+    "WORKER_LOST", "The worker that had it did not come back.", "Nothing: another worker takes it over."
+)
+LOST_TOO_OFTEN = Reason(
+    "LOST_TOO_OFTEN",
+    "Every worker that took it was lost.",
+    "Find out in the workers' logs why they die on it, then retry or abort.",
+)
+MESSAGE_LOST = Reason(
+    "MESSAGE_LOST", "Its messages did not reach any worker.", "Check the queue and the workers, then retry or abort."
+)
+DEAD_LETTERED = Reason(
+    "DEAD_LETTERED",
+    "Its message was received again and again, and no worker could take it.",
+    "Check the workers and the database, then retry or abort.",
+)
+
+
+def aborted(reason: str, by: str) -> Reason:
+    """Return the reason of an abort."""
+    return Reason("ABORTED", f"Aborted by {by}" + (f": {reason}" if reason else "."), "")
+
+
+def task_halted(task_name: str, cause: Reason) -> Reason:
+    """Return the reason of a request that has failed because one of its tasks has."""
+    return Reason(cause.code, f"{task_name}: {cause.sentence}", cause.next_step)

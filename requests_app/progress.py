@@ -1,0 +1,241 @@
+"""The verbs of workers and of the reaper: start, mark the call, complete, fail, recover, stick.
+
+Each is one transaction under the lock of the request, and compares before it sets: the task must be at the attempt, and
+with the worker, that the caller believes (F22, F33, F53). What comes too late changes nothing and is written to the log.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from typing import Any
+
+from django.conf import settings
+from django.db.models.functions import Now
+
+from pao.core.context import SYSTEM
+from pao.core.errors import LeaseLost
+from requests_app import dispatch, loglines, transitions
+from requests_app.domain import planner, reasons
+from requests_app.domain.reasons import Reason
+from requests_app.domain.states import REQUEST_ACTIVE, RequestEvent, RequestState, TaskEvent, TaskState
+from requests_app.models import FulfillmentTask, LogLevel, ResourceRequest
+
+MOST_LOSSES = 3
+
+
+class Claim(Enum):
+    """What became of a message."""
+
+    TAKEN = "taken"
+    MOVED_ON = "moved_on"
+    UNKNOWN_TASK = "unknown_task"
+    PARENT_ENDED = "parent_ended"
+    PARENT_HALTED = "parent_halted"
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A worker's hold on a task: valid while the task is at this attempt and with this worker."""
+
+    task_id: uuid.UUID
+    attempt: int
+    worker: str
+
+
+def start(lease: Lease) -> Claim:
+    """Claim a queued task for a worker: `queued` → `processing`, and the request with its first task.
+
+    Any other answer than TAKEN means: do nothing and acknowledge. A task of an aborted request is skipped, one of a
+    failed request goes back to wait for the person who decides.
+    """
+    try:
+        with transitions.locked(tasks__id=lease.task_id) as (request, tasks):
+            task = _find(tasks, lease.task_id)
+            if task.attempt != lease.attempt or task.state != TaskState.QUEUED:
+                return Claim.MOVED_ON
+            if request.state not in REQUEST_ACTIVE:
+                return _turn_away(request, task)
+            if request.state != RequestState.PROCESSING:
+                transitions.move_request(request, RequestEvent.START, reason=reasons.STARTED, by=SYSTEM)
+            transitions.move_task(
+                request,
+                task,
+                TaskEvent.CLAIM,
+                reason=reasons.RUNNING,
+                by=SYSTEM,
+                worker=lease.worker,
+                lease_expires_at=Now() + timedelta(seconds=settings.PAO_LEASE_SECONDS),
+                calling=False,
+            )
+    except ResourceRequest.DoesNotExist:
+        return Claim.UNKNOWN_TASK
+    return Claim.TAKEN
+
+
+def mark_calling(lease: Lease) -> None:
+    """Set the calling mark: from now on only a recorded answer, or a person, ends the attempt (rule R2).
+
+    Call it in the transaction that stores the intent. Raises `LeaseLost` when the task, or its request, has moved on.
+    """
+    with transitions.locked(tasks__id=lease.task_id) as (request, tasks):
+        task = _find(tasks, lease.task_id)
+        if not _holds(lease, task) or request.state != RequestState.PROCESSING:
+            raise LeaseLost(f"{task} is {task.state} at attempt {task.attempt}, its request {request.state}.")
+        if not task.calling:
+            task.calling = True
+            task.save(update_fields=["calling"])
+
+
+def complete(
+    lease: Lease,
+    *,
+    outputs: Mapping[str, Any],
+    sealed_outputs: str = "",
+    references: Sequence[Mapping[str, str]] = (),
+    warnings: Sequence[str] = (),
+) -> bool:
+    """Record a finished task, and in the same transaction queue what is ready next or close the request.
+
+    Return False, changing nothing but the log, when the task has moved on.
+    """
+    with transitions.locked(tasks__id=lease.task_id) as (request, tasks):
+        task = _find(tasks, lease.task_id)
+        if not _holds(lease, task):
+            _log_late(request, task, lease, references)
+            return False
+        transitions.move_task(
+            request,
+            task,
+            TaskEvent.COMPLETE,
+            reason=reasons.DONE,
+            by=SYSTEM,
+            outputs=dict(outputs),
+            sealed_outputs=sealed_outputs,
+            references=list(references),
+            calling=False,
+        )
+        for warning in warnings:
+            loglines.add(request, warning, task=task, level=LogLevel.WARNING)
+        if request.state == RequestState.PROCESSING and planner.all_done(tasks):
+            transitions.move_request(request, RequestEvent.COMPLETE, reason=reasons.ALL_DONE, by=SYSTEM)
+        loglines.add(request, f"{task}: completed.", task=task, references=list(references))
+        dispatch.dispatch_ready(request, tasks)
+    return True
+
+
+def fail(lease: Lease, *, reason: Reason, references: Sequence[Mapping[str, str]] = ()) -> bool:
+    """Record a failed task and halt its request; a person decides. Return False when the task has moved on."""
+    with transitions.locked(tasks__id=lease.task_id) as (request, tasks):
+        task = _find(tasks, lease.task_id)
+        if not _holds(lease, task):
+            _log_late(request, task, lease, references)
+            return False
+        kept = list(references) or task.references
+        transitions.move_task(request, task, TaskEvent.FAIL, reason=reason, by=SYSTEM, references=kept, calling=False)
+        _halt(request, task, reason)
+    return True
+
+
+def recover(task_id: uuid.UUID, attempt: int) -> bool:
+    """Take a task from a worker whose lease has run out, by the database's clock (R5), and queue it again.
+
+    The next attempt first looks outside for what this one may have done. After `MOST_LOSSES` lost workers the task is
+    stuck instead (F70). Return False when there was nothing to recover.
+    """
+    with transitions.locked(tasks__id=task_id) as (request, tasks):
+        task = _find(tasks, task_id)
+        expired = FulfillmentTask.objects.filter(pk=task_id, lease_expires_at__lt=Now()).exists()
+        if task.attempt != attempt or task.state != TaskState.PROCESSING or not expired:
+            return False
+        losses = task.losses + 1
+        loglines.add(request, f"{task}: {reasons.WORKER_LOST.sentence}", task=task, level=LogLevel.WARNING, losses=losses)
+        if losses >= MOST_LOSSES or request.state == RequestState.ABORTED:
+            _stick(request, task, reasons.LOST_TOO_OFTEN, losses=losses)
+            return True
+        transitions.move_task(
+            request,
+            task,
+            TaskEvent.RECOVER,
+            reason=reasons.WORKER_LOST,
+            by=SYSTEM,
+            attempt=task.attempt + 1,
+            sends=1,
+            losses=losses,
+        )
+        dispatch.send(request, task)
+    return True
+
+
+def send_again(task_id: uuid.UUID, attempt: int, *, most_sends: int) -> bool:
+    """Send the message of a queued task once more, for the queue has lost it (F18); stuck after `most_sends`.
+
+    Return False when the task is no longer queued at that attempt.
+    """
+    with transitions.locked(tasks__id=task_id) as (request, tasks):
+        task = _find(tasks, task_id)
+        if task.attempt != attempt or task.state != TaskState.QUEUED:
+            return False
+        if task.sends >= most_sends:
+            _stick(request, task, reasons.MESSAGE_LOST)
+            return True
+        task.sends += 1
+        task.queued_at = Now()
+        task.save(update_fields=["sends", "queued_at"])
+        loglines.add(request, f"{task}: its message was lost and is sent again.", task=task, level=LogLevel.WARNING)
+        dispatch.send(request, task)
+    return True
+
+
+def mark_stuck(task_id: uuid.UUID, attempt: int, *, reason: Reason) -> bool:
+    """Mark a queued task as stuck, for its message is dead. Return False when the task has moved on."""
+    try:
+        with transitions.locked(tasks__id=task_id) as (request, tasks):
+            task = _find(tasks, task_id)
+            if task.attempt != attempt or task.state != TaskState.QUEUED:
+                return False
+            _stick(request, task, reason)
+    except ResourceRequest.DoesNotExist:
+        return False
+    return True
+
+
+def _find(tasks: Sequence[FulfillmentTask], task_id: uuid.UUID) -> FulfillmentTask:
+    return next(task for task in tasks if task.pk == task_id)
+
+
+def _holds(lease: Lease, task: FulfillmentTask) -> bool:
+    return (task.state, task.attempt, task.worker) == (TaskState.PROCESSING, lease.attempt, lease.worker)
+
+
+def _turn_away(request: ResourceRequest, task: FulfillmentTask) -> Claim:
+    if request.state == RequestState.FAILED:
+        transitions.move_task(request, task, TaskEvent.HOLD, reason=reasons.REQUEST_HALTED, by=SYSTEM)
+        return Claim.PARENT_HALTED
+    transitions.move_task(request, task, TaskEvent.SKIP, reason=reasons.REQUEST_HALTED, by=SYSTEM)
+    return Claim.PARENT_ENDED
+
+
+def _stick(request: ResourceRequest, task: FulfillmentTask, reason: Reason, **changes: Any) -> None:
+    transitions.move_task(request, task, TaskEvent.STICK, reason=reason, by=SYSTEM, **changes)
+    _halt(request, task, reason)
+
+
+def _halt(request: ResourceRequest, task: FulfillmentTask, reason: Reason) -> None:
+    halted = reasons.task_halted(str(task), reason)
+    loglines.add(request, halted.sentence, task=task, level=LogLevel.ERROR, code=reason.code)
+    if request.state in REQUEST_ACTIVE:
+        transitions.move_request(request, RequestEvent.FAIL, reason=halted, by=SYSTEM)
+
+
+def _log_late(
+    request: ResourceRequest, task: FulfillmentTask, lease: Lease, references: Sequence[Mapping[str, str]]
+) -> None:
+    loglines.add(
+        request,
+        f"{task}: attempt {lease.attempt} ended after the task had moved on; its result changes nothing.",
+        task=task,
+        level=LogLevel.WARNING,
+        references=list(references),
+    )

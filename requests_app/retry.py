@@ -1,0 +1,73 @@
+"""Retrying: failed, stuck and unprocessed tasks run again; completed ones stay, with their outputs."""
+
+import uuid
+
+from pao.audit import facts
+from pao.core.context import Principal
+from pao.core.errors import InvalidTransition
+from requests_app import dispatch, loglines, transitions
+from requests_app.domain import reasons
+from requests_app.domain.states import RequestEvent, TaskEvent, TaskState
+from requests_app.models import FulfillmentTask, ResourceRequest
+
+_HALTED = {TaskState.FAILED, TaskState.STUCK}
+_UNKNOWN = "OUTCOME_UNKNOWN"
+
+
+def retry(
+    *, resource_request_id: uuid.UUID, by: Principal, reason: str = "", confirm_no_effect: bool = False
+) -> ResourceRequest:
+    """Run the halted tasks of a failed request again, with the snapshot it was accepted with; return the request.
+
+    A task of unknown outcome is run again only when the person confirms that nothing happened outside (F48). Raises
+    `InvalidTransition` when the request has not failed, or that confirmation is missing.
+    """
+    with transitions.locked(pk=resource_request_id) as (request, tasks):
+        transitions.move_request(request, RequestEvent.RETRY, reason=reasons.RETRY_ASKED, by=by)
+        halted = [task for task in tasks if task.state in _HALTED]
+        _confirm_unknown(request, halted, confirm_no_effect=confirm_no_effect, by=by)
+        for task in halted:
+            _again(request, task, by=by)
+        loglines.add(request, f"Retry asked by {by.id}" + (f": {reason}" if reason else "."))
+        dispatch.dispatch_ready(request, tasks, by=by)
+    return request
+
+
+def _confirm_unknown(
+    request: ResourceRequest, halted: list[FulfillmentTask], *, confirm_no_effect: bool, by: Principal
+) -> None:
+    for task in halted:
+        if task.state_reason.get("code") != _UNKNOWN:
+            continue
+        if not confirm_no_effect:
+            raise InvalidTransition(
+                f"{task}: it is not known whether its call had an effect. {task.state_reason['sentence']} "
+                "Look outside first; then retry with confirm_no_effect=true.",
+                state=request.state,
+                allowed=["retry with confirm_no_effect", "abort"],
+            )
+        facts.outcome_confirmed(
+            task_id=task.pk,
+            request_id=request.pk,
+            tenant=request.tenant,
+            evidence=task.state_reason["sentence"],
+            by=by,
+        )
+        task.denied_attempts = task.attempt
+
+
+def _again(request: ResourceRequest, task: FulfillmentTask, *, by: Principal) -> None:
+    transitions.move_task(
+        request,
+        task,
+        TaskEvent.RETRY,
+        reason=reasons.RETRY_ASKED,
+        by=by,
+        attempt=task.attempt + 1,
+        sends=0,
+        losses=0,
+        calling=False,
+        denied_attempts=task.denied_attempts,
+        outputs={},
+        sealed_outputs="",
+    )

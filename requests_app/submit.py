@@ -1,0 +1,106 @@
+"""Submitting: validate, then store request, tasks, audit and first message in one transaction. Nothing outside is called."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from catalog import queries as catalog
+from catalog.domain import forms
+from catalog.domain.documents import Document, document_from
+from pao.core.clock import now
+from pao.core.context import Principal, correlation_id
+from pao.core.errors import BadInput, FormChanged, ItemUnavailable
+from pao.core.ids import new_id
+from pao.failpoints import failpoint
+from requests_app import dispatch, loglines, sealing, transitions
+from requests_app.domain import planner, reasons
+from requests_app.models import FulfillmentTask, ResourceRequest
+
+
+def submit(
+    *, entry_id: str, form_data: Mapping[str, Any], by: Principal, form_version: str | None = None
+) -> ResourceRequest:
+    """Accept a request for a catalog entry and return it, stored, its first task queued.
+
+    Raises `CatalogItemNotFound`, `ItemUnavailable`, `FormChanged` (when `form_version` is given and old) and
+    `ValidationFailed`; then nothing is stored.
+    """
+    offer = catalog.offer(entry_id, tenant=by.tenant)
+    document = document_from(offer.definition)
+    if form_version is not None and form_version != forms.form_version(document.form):
+        raise FormChanged(f"{entry_id} has a newer form.", current=forms.form_version(document.form))
+    values = forms.validate(document.form, form_data)
+    planned = planner.plan(document, offer.definitions(), force_manual=settings.PAO_FORCE_MANUAL)
+    if not planned:
+        raise ItemUnavailable(f"{entry_id} has no actions to run.")
+    with transaction.atomic():
+        request = _request(offer, document, values, by)
+        tasks = [_task(request, task) for task in planned]
+        transitions.submit(request, tasks, reason=reasons.SUBMITTED, by=by)
+        loglines.add(request, f"Submitted by {by.id}: {len(tasks)} tasks.", commit=offer.commit)
+        dispatch.dispatch_ready(request, tasks, by=by)
+        request.save(update_fields=["version"])
+        failpoint("submit.before_commit")
+    failpoint("submit.after_commit")
+    return request
+
+
+def _request(
+    offer: catalog.Offer, document: Document, values: Mapping[str, Any], by: Principal
+) -> ResourceRequest:
+    secrets = {
+        ".".join(path): value for path in forms.secret_paths(document.form) if (value := _at(values, path)) is not None
+    }
+    correlation = correlation_id.get()
+    if not correlation:
+        raise BadInput("A request needs a correlation id; the door that received it sets one.")
+    request_id = new_id()
+    return ResourceRequest(
+        id=request_id,
+        tenant=by.tenant,
+        correlation_id=correlation,
+        entry_id=offer.entry_id,
+        entry_kind=offer.kind,
+        entry_name=document.metadata.name,
+        entry_version=document.metadata.version,
+        commit=offer.commit,
+        owner_team=offer.owner_team,
+        name=values["name"],
+        form_data=forms.masked_values(document.form, values),
+        sealed_values=sealing.seal(secrets),
+        snapshot=offer.snapshot(),
+        mode=getattr(document, "mode", "sequential") if offer.kind == "CatalogBundle" else "sequential",
+        forced_manual=settings.PAO_FORCE_MANUAL,
+        requester=by.id,
+        requester_name=by.name,
+        requester_email=by.email,
+        requester_teams=list(by.teams),
+        created_at=now(),
+    )
+
+
+def _at(values: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    value: Any = values
+    for step in path:
+        if not isinstance(value, Mapping) or step not in value:
+            return None
+        value = value[step]
+    return value
+
+
+def _task(request: ResourceRequest, planned: planner.PlannedTask) -> FulfillmentTask:
+    return FulfillmentTask(
+        tenant=request.tenant,
+        resource_request=request,
+        component_id=planned.component_id,
+        item_id=planned.item_id,
+        component_index=planned.component_index,
+        action_index=planned.action_index,
+        sequence_index=planned.sequence_index,
+        depends_on=list(planned.depends_on),
+        action_type=planned.action_type,
+        action=dict(planned.action),
+        state_reason=reasons.WAITING_FOR_TURN.as_dict(),
+    )

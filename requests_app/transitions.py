@@ -1,0 +1,117 @@
+"""The only writer of state: looks the move up, writes it, audits it, and lets people see that something changed.
+
+Every function works on rows of a request that `locked` holds; the lock on the request row is the one lock of its tasks
+too, always taken first, so that no two verbs can meet in the middle (F57).
+"""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import transaction
+
+from pao.audit import facts
+from pao.core.clock import now
+from pao.core.context import Principal
+from requests_app.domain.reasons import Reason
+from requests_app.domain.states import (
+    REQUEST_END,
+    TASK_END,
+    RequestEvent,
+    RequestState,
+    TaskEvent,
+    TaskState,
+    next_request_state,
+    next_task_state,
+)
+from requests_app.models import FulfillmentTask, ResourceRequest
+
+_BIG = ("snapshot", "form_data", "sealed_values")
+
+
+@contextmanager
+def locked(**lookup: Any) -> Iterator[tuple[ResourceRequest, list[FulfillmentTask]]]:
+    """Hold one request, found by `lookup`, and give it with all its tasks in order, as the lock found them.
+
+    One transaction: what the body changes is stored when it ends, nothing of it when it raises. The heavy columns of
+    the request are not read. Raises `ResourceRequest.DoesNotExist`.
+    """
+    with transaction.atomic():
+        request = ResourceRequest.objects.select_for_update(of=("self",)).defer(*_BIG).get(**lookup)
+        tasks = list(request.tasks.order_by("sequence_index"))
+        version = request.version
+        yield request, tasks
+        if request.version != version:
+            request.changed_at = now()
+            request.save(update_fields=["state", "state_reason", "version", "changed_at", "finished_at"])
+
+
+def submit(request: ResourceRequest, tasks: list[FulfillmentTask], *, reason: Reason, by: Principal) -> None:
+    """Store a new request with its tasks; the caller holds the transaction."""
+    request.state = RequestState.SUBMITTED.value
+    request.state_reason = reason.as_dict()
+    request.changed_at = now()
+    request.save(force_insert=True)
+    FulfillmentTask.objects.bulk_create(tasks)
+    _audit_request(request, "submit", before="", reason=reason, by=by)
+
+
+def move_request(request: ResourceRequest, event: RequestEvent, *, reason: Reason, by: Principal) -> None:
+    """Move a locked request; raises `InvalidTransition` with what is allowed instead."""
+    before = request.state
+    after = next_request_state(before, event)
+    request.state = after.value
+    request.state_reason = reason.as_dict()
+    request.version += 1
+    if after in REQUEST_END:
+        request.finished_at = now()
+    _audit_request(request, event.value, before=before, reason=reason, by=by)
+
+
+def move_task(
+    request: ResourceRequest, task: FulfillmentTask, event: TaskEvent, *, reason: Reason, by: Principal, **changes: Any
+) -> None:
+    """Move a task of a locked request and store `changes` to its other columns with it."""
+    before = task.state
+    after = next_task_state(before, event)
+    task.state = after.value
+    task.state_reason = reason.as_dict()
+    changes |= _moments(after)
+    for name, value in changes.items():
+        setattr(task, name, value)
+    task.save(update_fields=["state", "state_reason", *changes])
+    request.version += 1
+    facts.task_moved(
+        task_id=task.pk,
+        request_id=request.pk,
+        tenant=request.tenant,
+        event=event.value,
+        before=before,
+        after=after.value,
+        attempt=task.attempt,
+        reason=reason.code,
+        by=by,
+    )
+
+
+def _moments(after: TaskState) -> dict[str, Any]:
+    if after is TaskState.QUEUED:
+        return {"queued_at": now(), "worker": "", "lease_expires_at": None}
+    if after is TaskState.PROCESSING:
+        return {"started_at": now()}
+    if after in TASK_END or after in {TaskState.FAILED, TaskState.STUCK}:
+        return {"finished_at": now(), "worker": "", "lease_expires_at": None}
+    return {"finished_at": None}
+
+
+def _audit_request(request: ResourceRequest, event: str, *, before: str, reason: Reason, by: Principal) -> None:
+    facts.request_moved(
+        request_id=uuid.UUID(str(request.pk)),
+        tenant=request.tenant,
+        event=event,
+        before=before,
+        after=request.state,
+        reason=reason.code,
+        by=by,
+    )
