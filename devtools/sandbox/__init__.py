@@ -1,0 +1,5 @@
+"""A stand-in for JIRA and for one internal REST platform: for development, tests and the demo, never for production."""
+
+from devtools.sandbox.server import Sandbox
+
+__all__ = ["Sandbox"]
