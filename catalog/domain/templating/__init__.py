@@ -1,6 +1,51 @@
-"""The template language: parse once, render for a place, in one pass and without side effects."""
+"""The template language: parse once, render for a place, in one pass and without side effects.
+
+`parse` reads a template; each `render_…` writes it for one kind of place, so that a value never changes the structure
+of what it is put into. docs/templates.md holds the table of places and functions.
+"""
 
 from catalog.domain.templating.grammar import NAMESPACES, Call, Reference, Template, parse
+from catalog.domain.templating.json_body import json_problem, render_json
+from catalog.domain.templating.scope import ALWAYS_SECRET, Scope, masked
+from catalog.domain.templating.text import (
+    RichRun,
+    render_form_value,
+    render_header,
+    render_header_name,
+    render_label,
+    render_line,
+    render_rich,
+    render_text,
+    render_value,
+)
+from catalog.domain.templating.url import render_url, url_problem
+from catalog.domain.templating.values import MASK, MISSING
 from pao.core.errors import TemplateSyntaxError, UnknownNamespaceError
 
-__all__ = ["NAMESPACES", "Call", "Reference", "Template", "TemplateSyntaxError", "UnknownNamespaceError", "parse"]
+__all__ = [
+    "ALWAYS_SECRET",
+    "MASK",
+    "MISSING",
+    "NAMESPACES",
+    "Call",
+    "Reference",
+    "RichRun",
+    "Scope",
+    "Template",
+    "TemplateSyntaxError",
+    "UnknownNamespaceError",
+    "json_problem",
+    "masked",
+    "parse",
+    "render_form_value",
+    "render_header",
+    "render_header_name",
+    "render_json",
+    "render_label",
+    "render_line",
+    "render_rich",
+    "render_text",
+    "render_url",
+    "render_value",
+    "url_problem",
+]
