@@ -240,7 +240,7 @@ class Jira:
     def server_info(self, request: Request) -> Answer:
         """GET serverInfo: a Cloud instance that says it is a sandbox."""
         version = {"version": "1001.0.0-SNAPSHOT", "versionNumbers": [1001, 0, 0], "deploymentType": "Cloud"}
-        moment = jira_time(clock.now().timestamp()).replace("+0000", "+00:00")
+        moment = jira_time(clock.now().timestamp())
         names = {"baseUrl": request.base_url, "serverTime": moment, "serverTitle": "PAO sandbox"}
         return json_answer({**version, **names, "buildNumber": 100000})
 
