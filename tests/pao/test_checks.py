@@ -1,0 +1,68 @@
+"""Unsafe production starts are stopped, each by its own check."""
+
+from typing import Any
+
+import pytest
+from django.core.checks import Tags, run_checks
+from django.test import override_settings
+
+from pao.checks import hosts_are_named, secret_key_is_safe, sign_in_is_safe
+
+GOOD_KEY = "q3#vR8!tLw2$xK9@bN5%mJ7^hG1&dF4*sA6(pZ0)cY-uE+oI=rT"
+SAFE: dict[str, Any] = {
+    "DEBUG": False,
+    "PAO_AUTH": "session",
+    "PAO_BIND": "0.0.0.0:8000",
+    "PAO_PUBLIC_URL": "https://pao.example",
+    "SECRET_KEY": GOOD_KEY,
+    "ALLOWED_HOSTS": ["pao.example"],
+}
+DEVELOPMENT: dict[str, Any] = {
+    "DEBUG": True,
+    "PAO_AUTH": "dev",
+    "PAO_BIND": "127.0.0.1:8000",
+    "PAO_PUBLIC_URL": "http://localhost:8000",
+    "SECRET_KEY": "short",
+    "ALLOWED_HOSTS": ["*"],
+}
+
+
+def found(**changes: Any) -> list[str | None]:
+    """Return the ids of what the checks find."""
+    with override_settings(**changes):
+        return [message.id for check in (sign_in_is_safe, secret_key_is_safe, hosts_are_named) for message in check()]
+
+
+@pytest.mark.parametrize(
+    ("base", "change", "ids"),
+    [
+        (SAFE, {}, []),
+        (DEVELOPMENT, {}, []),
+        (DEVELOPMENT, {"PAO_BIND": "[::1]:8000"}, []),
+        (SAFE, {"PAO_AUTH": "dev", "PAO_BIND": "127.0.0.1:1", "PAO_PUBLIC_URL": "http://127.0.0.1"}, ["pao.E001"]),
+        (DEVELOPMENT, {"PAO_BIND": "0.0.0.0:8000"}, ["pao.E002"]),
+        (DEVELOPMENT, {"PAO_BIND": ":8000"}, ["pao.E002"]),
+        (DEVELOPMENT, {"PAO_BIND": "[::]:8000"}, ["pao.E002"]),
+        (DEVELOPMENT, {"PAO_PUBLIC_URL": "https://pao.example"}, ["pao.E002"]),
+        (DEVELOPMENT, {"PAO_PUBLIC_URL": "http://127.0.0.1.evil.example"}, ["pao.E002"]),
+        (SAFE, {"SECRET_KEY": GOOD_KEY[:49]}, ["pao.E003"]),
+        (SAFE, {"SECRET_KEY": "ab" * 40}, ["pao.E003"]),
+        (SAFE, {"SECRET_KEY": "django-insecure-" + GOOD_KEY}, ["pao.E003"]),
+        (SAFE, {"SECRET_KEY": "development-only-secret-key-that-no-production-start-accepts"}, ["pao.E003"]),
+        (SAFE, {"ALLOWED_HOSTS": ["pao.example", "*"]}, ["pao.E004"]),
+    ],
+)
+def test_unsafe_settings_are_named(base: dict[str, Any], change: dict[str, Any], ids: list[str]) -> None:
+    assert found(**base | change) == ids
+
+
+def test_the_checks_run_with_the_security_checks() -> None:
+    with override_settings(**SAFE | {"SECRET_KEY": "short", "ALLOWED_HOSTS": ["*"]}):
+        ids = {message.id for message in run_checks(tags=[Tags.security])}
+    assert {"pao.E003", "pao.E004"} <= ids
+
+
+def test_no_message_holds_the_secret() -> None:
+    with override_settings(**SAFE | {"SECRET_KEY": "canary-canary"}):
+        (message,) = secret_key_is_safe()
+    assert "canary" not in f"{message.msg}{message.hint}"
