@@ -1,0 +1,79 @@
+"""Where the members of a document stand in its file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Path = tuple[str | int, ...]
+
+_BRACES = "{{"
+
+
+@dataclass(frozen=True)
+class Span:
+    """The place of a key or a value: line and column of its first character (from 1), and its slice of the text."""
+
+    line: int
+    column: int
+    start: int
+    end: int
+
+
+class Positions:
+    """Line and column, both from 1, of every key and every value of one document."""
+
+    def __init__(self, text: str = "", *, keys: Mapping[Path, Span], values: Mapping[Path, Span]) -> None:
+        """Take the document's text, and the spans of keys and of values by path."""
+        self._text = text
+        self._keys = keys
+        self._values = values
+
+    def key(self, path: Path) -> tuple[int, int]:
+        """Return where the key of `path` stands; of a list position, its value; else the nearest parent's key."""
+        while path:
+            span = self._keys.get(path) or self._values.get(path)
+            if span:
+                return span.line, span.column
+            path = path[:-1]
+        return 1, 1
+
+    def value(self, path: Path) -> tuple[int, int]:
+        """Return where the value of `path` stands, or the key of the nearest parent when there is no such value."""
+        span = self._values.get(path)
+        return (span.line, span.column) if span and path else self.key(path)
+
+    def inside(self, path: Path, value: str, offset: int) -> tuple[int, int]:
+        """Return where the character at `offset` of a text value stands in the file.
+
+        Quoting, folding and indentation move characters, so the braces before the offset are counted in the value and
+        found again in the source; a value whose braces are written with escapes is answered by its beginning.
+        """
+        span = self._values.get(path)
+        if span is None:
+            return self.key(path)
+        source = self._text[span.start : span.end]
+        before = value.rfind(_BRACES, 0, offset + len(_BRACES))
+        if before < 0 or source.count(_BRACES) != value.count(_BRACES):
+            return span.line, span.column
+        place = _nth(source, value.count(_BRACES, 0, before + len(_BRACES)))
+        absolute = span.start + place + (offset - before)
+        line_start = self._text.rfind("\n", 0, absolute) + 1
+        line = span.line + self._text.count("\n", span.start, absolute)
+        return line, absolute - line_start + 1
+
+
+def _nth(source: str, count: int) -> int:
+    place = -len(_BRACES)
+    for _ in range(count):
+        place = source.find(_BRACES, place + len(_BRACES))
+    return place
+
+
+NOWHERE = Positions(keys={}, values={})
+
+
+def dotted(path: Path) -> str:
+    """Return the path as people read it: `input.form.groups[0].id`."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text

@@ -1,0 +1,119 @@
+"""Every use of a reference in the actions of an item: where it stands, and what its place allows."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from catalog.domain.findings import Report
+from catalog.domain.plain import SECTIONS, actions, mapping
+from catalog.domain.positions import Path
+from catalog.domain.schemas import Schemas
+from catalog.domain.templating import Reference, Template, TemplateSyntaxError, UnknownNamespaceError, parse
+from catalog.domain.templating.json_body import json_problem
+from catalog.domain.templating.url import url_problem
+
+Where = Literal["ticket", "url", "query", "header", "body", "output", "secret output", "other"]
+
+_QUOTES = re.compile(r'\\.|"', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Use:
+    """One reference in one template of one action. `bare`: it stands in JSON outside quotes."""
+
+    section: str
+    action: Path
+    path: Path
+    text: str
+    reference: Reference
+    where: Where
+    bare: bool = False
+    over_https: bool = True
+
+
+def uses_of(data: Mapping[str, Any], report: Report, schemas: Schemas) -> tuple[Use, ...]:
+    """Return the uses in all actions of an item, in document order; reports templates that are not well written."""
+    return tuple(
+        use
+        for section in SECTIONS
+        for path, action in actions(data, section)
+        for use in (
+            *_in_config(section, path, action, report, schemas),
+            *_in_outputs(section, path, action, report),
+        )
+    )
+
+
+def parsed(text: str, path: Path, report: Report) -> Template | None:
+    """Return the parsed template, or None after reporting where it is not well written."""
+    try:
+        return parse(text)
+    except TemplateSyntaxError as error:
+        code = "unknown_namespace" if isinstance(error, UnknownNamespaceError) else "template_syntax"
+        hint = 'A reference is {{.namespace.path}}; literal braces are written {{"{{"}}.'
+        report.add(code, path, error.message, hint=hint, inside=(text, error.offset))
+        return None
+
+
+def _in_config(
+    section: str, action_path: Path, action: Mapping[str, Any], report: Report, schemas: Schemas
+) -> Iterator[Use]:
+    kind, config = action.get("type"), mapping(action.get("config"))
+    if not isinstance(kind, str) or kind not in schemas.action_types:
+        return
+    url = mapping(config.get("endpoint")).get("url")
+    over_https = not (isinstance(url, str) and url.lower().startswith("http://"))
+    for found in schemas.template_fields(kind, config):
+        path = (*action_path, "config", *found.path)
+        template = parsed(found.text, path, report)
+        if template is None:
+            continue
+        if check := _CHECKS.get(found.context):
+            code, problem_of = check
+            if problem := problem_of(template):
+                report.add(code, path, problem, inside=(found.text, 0))
+        bare = set(_bare(template)) if found.context == "json-body" else set()
+        where = _where(kind, found.path, found.context)
+        for reference in template.references:
+            yield Use(section, action_path, path, found.text, reference, where, reference in bare, over_https)
+
+
+def _in_outputs(section: str, action_path: Path, action: Mapping[str, Any], report: Report) -> Iterator[Use]:
+    for key, output in mapping(action.get("outputs")).items():
+        form = mapping(output)
+        text = form.get("from") if form else output
+        path: Path = (*action_path, "outputs", key, *(("from",) if form else ()))
+        if not isinstance(text, str) or "{{" not in text:
+            continue
+        template = parsed(text, path, report)
+        where: Where = "secret output" if form.get("secret") is True else "output"
+        for reference in template.references if template else ():
+            yield Use(section, action_path, path, text, reference, where)
+
+
+def _where(action_type: str, path: Path, context: str) -> Where:
+    if action_type == "jira-ticket":
+        return "ticket"
+    if context in {"url", "header"}:
+        return "url" if context == "url" else "header"
+    if path[0] == "query":
+        return "query"
+    return "body" if path[0] == "body" else "other"
+
+
+def _bare(template: Template) -> Iterator[Reference]:
+    inside = False
+    for part in template.parts:
+        if isinstance(part, Reference):
+            if not inside:
+                yield part
+            continue
+        for found in _QUOTES.findall(part):
+            inside ^= found == '"'
+
+
+_CHECKS: Mapping[str, tuple[str, Callable[[Template], str | None]]] = {
+    "json-body": ("template_syntax", json_problem),
+    "url": ("url_invalid", url_problem),
+}

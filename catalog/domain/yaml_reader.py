@@ -1,0 +1,123 @@
+"""Reads one catalog document: YAML 1.2 core rules on PyYAML's event stream, with every bound enforced before anything
+is constructed (hostile-input.md B01-B11, ruling R48).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from catalog.domain.codes import CODES
+from catalog.domain.encoding import MAX_BYTES, EncodingProblem, decode, hidden_characters
+from catalog.domain.findings import Finding
+from catalog.domain.positions import NOWHERE, Path, Positions, Span, dotted
+from catalog.domain.yaml_nodes import Composer, Node, Refused
+
+__all__ = ["MAX_BYTES", "Reading", "read"]
+
+_LOADER: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a file says: plain data (None when a finding is an error), where each member stands, and the findings."""
+
+    data: dict[str, Any] | None
+    positions: Positions
+    findings: tuple[Finding, ...]
+
+
+def read(content: bytes, *, file: str) -> Reading:
+    """Read one document; whatever is wrong with it is a finding, nothing is raised.
+
+    Text, null, booleans, decimal integers and floats are the only scalars; everything else (yes, 02:30, 010, dates)
+    stays text. `file` is the name put into the findings.
+    """
+    try:
+        text = decode(content)
+    except EncodingProblem as problem:
+        return _refused(file, problem.code, problem.message, problem.line, problem.column, problem.hint)
+    composer = Composer()
+    try:
+        for event in yaml.parse(text, Loader=_LOADER):
+            composer.take(event)
+    except Refused as refusal:
+        composer.problems.append(refusal)
+    except yaml.YAMLError as error:
+        composer.problems.append(_syntax_problem(error, text))
+    if composer.problems:
+        findings = tuple(_finding(file, problem) for problem in composer.problems)
+        return Reading(None, NOWHERE, findings)
+    root = composer.root
+    if root is None or root.kind != "mapping":
+        line, column = (root.line, root.column) if root else (1, 1)
+        what = "The file is empty" if root is None else f"The document is a {root.kind}"
+        hint = "A document begins with `schemaVersion: catalog/v1` and `kind:`."
+        return _refused(file, "not_a_mapping", f"{what}, not a mapping of keys to values", line, column, hint)
+    return _accepted(file, text, root)
+
+
+def _accepted(file: str, text: str, root: Node) -> Reading:
+    keys: dict[Path, Span] = {}
+    values: dict[Path, Span] = {}
+    warnings: list[Finding] = []
+
+    def plain(node: Node, path: Path) -> Any:
+        values[path] = Span(node.line, node.column, node.start, node.end)
+        if node.kind == "mapping":
+            data = {}
+            for key, child in node.entries:
+                keys[*path, key.text] = Span(key.line, key.column, key.start, key.end)
+                data[key.text] = plain(child, (*path, key.text))
+            return data
+        if node.kind == "list":
+            return [plain(child, (*path, index)) for index, child in enumerate(node.items)]
+        if node.ambiguous:
+            warnings.append(_ambiguous(file, node, path))
+        return node.value
+
+    data = plain(root, ())
+    warnings += [
+        _make(
+            file,
+            "invisible_characters",
+            f"The character U+{code_point:04X} hides or reorders text",
+            line,
+            column,
+            "Remove it, so that reviewers see what readers of the file see.",
+        )
+        for code_point, line, column in hidden_characters(text)
+    ]
+    return Reading(data, Positions(text, keys=keys, values=values), tuple(warnings))
+
+
+def _ambiguous(file: str, node: Node, path: Path) -> Finding:
+    message = f"`{node.text[:40]}` is read as text, but YAML 1.1 readers take it for another value"
+    return _make(file, "yaml_ambiguous", message, node.line, node.column, "Put it into quotes.", dotted(path))
+
+
+def _syntax_problem(error: yaml.YAMLError, text: str) -> Refused:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    reason = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read")
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    hint = "Check indentation, quotes and brackets here and in the line above."
+    lines = text.splitlines()
+    if mark and mark.line < len(lines):
+        here = lines[mark.line]
+        if "\t" in here[: mark.column + 1]:
+            hint = "Indent with spaces, not with tabs."
+        elif ": {{" in here:
+            hint = "Put a value that begins with {{ into quotes."
+    return Refused("yaml_syntax", f"Not YAML: {' '.join(reason.split())}", line, column, hint)
+
+
+def _finding(file: str, problem: Refused) -> Finding:
+    return _make(file, problem.code, problem.message, problem.line, problem.column, problem.hint)
+
+
+def _refused(file: str, code: str, message: str, line: int, column: int, hint: str) -> Reading:  # noqa: PLR0917 - a finding's members in order
+    return Reading(None, NOWHERE, (_make(file, code, message, line, column, hint),))
+
+
+def _make(file: str, code: str, message: str, line: int, column: int, hint: str, path: str = "") -> Finding:  # noqa: PLR0917 - a finding's members in order
+    return Finding(code, CODES[code].strict, file, path, line, column, message, hint)
