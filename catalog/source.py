@@ -1,7 +1,7 @@
 """The catalog's git repository: fetched by command, read by commit, never checked out.
 
 Repository, branch and transport come from the settings alone; git gets argument lists, with `--` before what is not an
-option (B70). Only regular files under catalog/ and bundles/ are read; symlinks and everything else are passed over (B14).
+option (B70). Only regular files under catalog/ and bundles/ are read; symlinks and all else are passed over (B14).
 """
 
 import os
@@ -80,11 +80,19 @@ def _git(clone: Path, *arguments: str, given: bytes | None = None) -> bytes:
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": "safe.directory",
         "GIT_CONFIG_VALUE_0": "*",
-        **{name: value for name, value in os.environ.items() if name.startswith(("GIT_SSH", "GIT_SSL", "SSH_", "SSL_"))},
+        **{
+            name: value for name, value in os.environ.items() if name.startswith(("GIT_SSH", "GIT_SSL", "SSH_", "SSL_"))
+        },
     }
     try:
         done = subprocess.run(
-            ["git", *arguments], cwd=clone, env=environment, input=given, capture_output=True, timeout=SECONDS, check=False
+            ["git", *arguments],
+            cwd=clone,
+            env=environment,
+            input=given,
+            capture_output=True,
+            timeout=SECONDS,
+            check=False,
         )
     except FileNotFoundError:
         raise Misconfigured("git is not installed, and the catalog is read with it.") from None

@@ -17,7 +17,6 @@ from requests_app import sealing
 from requests_app.models import FulfillmentTask, ResourceRequest
 
 
-
 @dataclass(frozen=True)
 class TaskScope:
     """The namespaces of one task, with its secrets marked, and the finished tasks it builds upon."""
@@ -135,5 +134,3 @@ def _blockers(task: FulfillmentTask, completed: tuple[FulfillmentTask, ...]) -> 
         for reference in other.references
         if reference["type"] == "jira-ticket"
     )
-
-

@@ -1,7 +1,7 @@
 """The reaper: finds what has stopped moving, marks it and explains it. It never runs work itself.
 
-`processing` with an expired lease is taken from its lost worker; `queued` whose message the queue has lost is sent again
-and, after several times, stuck.
+`processing` with an expired lease is taken from its lost worker; `queued` whose message the queue has lost is sent
+again and, after several times, stuck.
 """
 
 from dataclasses import dataclass
@@ -47,7 +47,9 @@ def reap() -> Reaped:
 
 
 def _recover_lost_workers() -> int:
-    expired = FulfillmentTask.objects.filter(state="processing", lease_expires_at__lt=Now()).values_list("pk", "attempt")
+    expired = FulfillmentTask.objects.filter(state="processing", lease_expires_at__lt=Now()).values_list(
+        "pk", "attempt"
+    )
     return sum(take_back(task_id, attempt) for task_id, attempt in list(expired[:BATCH]))
 
 
@@ -64,7 +66,8 @@ def _send_lost_messages() -> int:
         return 0
     missing = _messages_missing()
     return sum(
-        progress.send_again(task_id, attempt, most_sends=MOST_SENDS) for task_id, attempt in candidates[: max(missing, 0)]
+        progress.send_again(task_id, attempt, most_sends=MOST_SENDS)
+        for task_id, attempt in candidates[: max(missing, 0)]
     )
 
 

@@ -74,7 +74,7 @@ def _do(task: FulfillmentTask, lease: progress.Lease, *, deadline: float) -> End
     journal = TaskJournal(task, lease)
     try:
         scope = load_scope(task)
-        config = render_action(task.action_type, task.action["config"], scope)
+        config = render_action(task.action_type, task.action["config"], scope.scope)
         context = action_context(task, scope, journal, deadline=deadline)
         outcome = run_settled(action_type(task.action_type), config, context, journal)
         return _success(task, lease, scope, outcome)

@@ -64,7 +64,9 @@ class Environment:
         """Return Django's description of the database at a URL `postgresql://…`."""
         url = self._read(name, "URL", default, meaning, self._env.str)
         if not url.startswith(("postgresql://", "postgres://")):
-            raise ImproperlyConfigured(f"{name} must be a URL that begins with postgresql://, for PAO needs PostgreSQL.")
+            raise ImproperlyConfigured(
+                f"{name} must be a URL that begins with postgresql://, for PAO needs PostgreSQL."
+            )
         return dict(self._env.db_url_config(url))
 
     def _bounded(

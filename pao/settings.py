@@ -30,7 +30,7 @@ CSRF_TRUSTED_ORIGINS = [PAO_PUBLIC_URL]
 PAO_AUTH = env.text(
     "PAO_AUTH",
     "session",
-    "Who may come in: Django sessions, or the development mode with its seeded users (needs DEBUG and a loopback bind).",
+    "Who may come in: Django sessions, or the development mode (needs DEBUG and a loopback bind).",
     choices=("session", "dev"),
 )
 PAO_BIND = env.text("PAO_BIND", "127.0.0.1:8000", "Address on which the web process listens, host:port.")
@@ -82,7 +82,11 @@ PAO_REAP_SECONDS = env.number(
     "PAO_REAP_SECONDS", 10, "How often the relay looks for what has stopped moving.", least=0.2, most=600
 )
 PAO_REPUBLISH_SECONDS = env.integer(
-    "PAO_REPUBLISH_SECONDS", 120, "Age at which a queued task without a message in the queue is sent again.", least=1, most=3600
+    "PAO_REPUBLISH_SECONDS",
+    120,
+    "Age at which a queued task without a message in the queue is sent again.",
+    least=1,
+    most=3600,
 )
 PAO_FORCE_MANUAL = env.boolean(
     "PAO_FORCE_MANUAL", False, "Every new request takes the manual path of its items: phase 1, or automation is down."
@@ -93,13 +97,17 @@ PAO_JIRA_URL = env.text("PAO_JIRA_URL", "", "Base address of JIRA; without it ji
 PAO_JIRA_API_VERSION = env.text(
     "PAO_JIRA_API_VERSION", "3", "3 for Cloud (ADF), 2 for Data Center (wiki text).", choices=("3", "2")
 )
-PAO_JIRA_USER = env.text("PAO_JIRA_USER", "", "JIRA user of the API token; empty when the token is a personal access token.")
+PAO_JIRA_USER = env.text(
+    "PAO_JIRA_USER", "", "JIRA user of the API token; empty when the token is a personal access token."
+)
 PAO_JIRA_TOKEN = env.secret("PAO_JIRA_TOKEN", "", "JIRA API token or personal access token.")
 PAO_JIRA_ISSUE_TYPE = env.text("PAO_JIRA_ISSUE_TYPE", "Task", "Issue type of tickets whose document names none.")
 PAO_REST_ALLOWED_TARGETS = env.words(
     "PAO_REST_ALLOWED_TARGETS", [], "URL prefixes that rest-api actions may call; empty means none."
 )
-PAO_HTTP_CONNECT_SECONDS = env.number("PAO_HTTP_CONNECT_SECONDS", 5, "Longest wait for a connection.", least=0.1, most=60)
+PAO_HTTP_CONNECT_SECONDS = env.number(
+    "PAO_HTTP_CONNECT_SECONDS", 5, "Longest wait for a connection.", least=0.1, most=60
+)
 PAO_HTTP_READ_SECONDS = env.number("PAO_HTTP_READ_SECONDS", 30, "Longest wait for an answer.", least=0.1, most=600)
 PAO_HTTP_MAX_BYTES = env.integer(
     "PAO_HTTP_MAX_BYTES", 1_048_576, "Most bytes of an answer that are read.", least=1024, most=104_857_600
@@ -117,15 +125,23 @@ PAO_PLATFORM_ENVIRONMENT = env.text(
 PAO_PLATFORM_API_KEY = env.secret("PAO_PLATFORM_API_KEY", "", "`.system.platform.apiKey` in templates; a secret.")
 
 # --- The catalog
-PAO_CATALOG_REPOSITORY = env.text("PAO_CATALOG_REPOSITORY", "", "Git address of the catalog: https, ssh or a local path.")
+PAO_CATALOG_REPOSITORY = env.text(
+    "PAO_CATALOG_REPOSITORY", "", "Git address of the catalog: https, ssh or a local path."
+)
 PAO_CATALOG_REF = env.text("PAO_CATALOG_REF", "main", "Branch or tag of the catalog that is served.")
 
 if PAO_TASK_SECONDS >= PAO_LEASE_SECONDS:
-    raise ImproperlyConfigured("PAO_TASK_SECONDS must be less than PAO_LEASE_SECONDS, or a live task could be taken over.")
+    raise ImproperlyConfigured(
+        "PAO_TASK_SECONDS must be less than PAO_LEASE_SECONDS, or a live task could be taken over."
+    )
 if not (PAO_QUEUE_NAME.endswith(".fifo") and PAO_DEAD_LETTER_QUEUE_NAME.endswith(".fifo")):
-    raise ImproperlyConfigured("PAO_QUEUE_NAME and PAO_DEAD_LETTER_QUEUE_NAME must end in .fifo: order needs FIFO queues.")
+    raise ImproperlyConfigured(
+        "PAO_QUEUE_NAME and PAO_DEAD_LETTER_QUEUE_NAME must end in .fifo: order needs FIFO queues."
+    )
 if PAO_FAILPOINTS and not DEBUG:
-    raise ImproperlyConfigured("PAO_FAILPOINTS is set without DEBUG: failpoints kill processes and belong in tests only.")
+    raise ImproperlyConfigured(
+        "PAO_FAILPOINTS is set without DEBUG: failpoints kill processes and belong in tests only."
+    )
 if PAO_AUTH == "dev" and not DEBUG:
     raise ImproperlyConfigured("PAO_AUTH=dev needs DEBUG: the development mode lets anybody in.")
 

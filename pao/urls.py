@@ -1,8 +1,24 @@
 """Every route of PAO on one screen."""
 
 from django.contrib import admin
-from django.urls import path
+from django.contrib.auth import views as auth_views
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from pao import health
+
+api = [path("", include("catalog.api.urls")), path("", include("requests_app.api.urls"))]
 
 urlpatterns = [
+    path("", include("requests_app.pages.urls")),
+    path("login/", auth_views.LoginView.as_view(template_name="login.html"), name="login"),
+    path("logout/", auth_views.LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
+    path("api/v1/", include(api)),
+    path("api/schema", SpectacularAPIView.as_view(), name="api-schema"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
+    path("health", health.live, name="health"),
+    path("health/ready", health.ready, name="health-ready"),
+    path("health/version", health.version),
+    path("version", health.version, name="version"),
 ]

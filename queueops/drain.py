@@ -67,11 +67,15 @@ def _read(body: str, group_id: str, receives: int) -> dict[str, Any]:
 def _job_of(body: str) -> tuple[str, list[Any]]:
     """Return job and arguments of a Celery message, or nothing when the body is none."""
     try:
-        envelope = json.loads(body) if body.lstrip().startswith("{") else json.loads(base64.b64decode(body, validate=True))
-        content = json.loads(base64.b64decode(envelope["body"]))
-        job, args = envelope["headers"]["task"], content[0]
+        envelope = _json(body)
+        job, args = envelope["headers"]["task"], _json(envelope["body"])[0]
     except (ValueError, KeyError, TypeError, IndexError, binascii.Error):
         return "", []
     if not isinstance(job, str) or not isinstance(args, list):
         return "", []
     return job[:127], args
+
+
+def _json(text: str) -> Any:
+    """Return what a JSON text says, written plainly or in base64 (Celery's two ways)."""
+    return json.loads(text if text.lstrip()[:1] in {"{", "["} else base64.b64decode(text, validate=True))

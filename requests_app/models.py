@@ -110,7 +110,9 @@ class FulfillmentTask(Record):
         indexes = [
             models.Index(fields=["lease_expires_at"], condition=models.Q(state="processing"), name="task_leases"),
             models.Index(fields=["queued_at"], condition=models.Q(state="queued"), name="task_waiting"),
-            models.Index(fields=["tenant", "state"], condition=models.Q(state__in=["failed", "stuck"]), name="task_halted"),
+            models.Index(
+                fields=["tenant", "state"], condition=models.Q(state__in=["failed", "stuck"]), name="task_halted"
+            ),
             models.Index(models.F("references__0__key"), name="task_by_ticket_key"),
         ]
 

@@ -1,7 +1,7 @@
 """The verbs of workers and of the reaper: start, mark the call, complete, fail, recover, stick.
 
-Each is one transaction under the lock of the request, and compares before it sets: the task must be at the attempt, and
-with the worker, that the caller believes (F22, F33, F53). What comes too late changes nothing and is written to the log.
+Each is one transaction under the lock of the request, and compares before it sets: the task must be at the attempt,
+and with the worker, that the caller believes (F22, F33, F53). What comes too late changes nothing but the log.
 """
 
 import uuid
@@ -150,7 +150,8 @@ def recover(task_id: uuid.UUID, attempt: int) -> bool:
         if task.attempt != attempt or task.state != TaskState.PROCESSING or not expired:
             return False
         losses = task.losses + 1
-        loglines.add(request, f"{task}: {reasons.WORKER_LOST.sentence}", task=task, level=LogLevel.WARNING, losses=losses)
+        lost = f"{task}: {reasons.WORKER_LOST.sentence}"
+        loglines.add(request, lost, task=task, level=LogLevel.WARNING, losses=losses)
         if losses >= MOST_LOSSES or request.state == RequestState.ABORTED:
             _stick(request, task, reasons.LOST_TOO_OFTEN, losses=losses)
             return True

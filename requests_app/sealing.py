@@ -1,4 +1,4 @@
-"""Secrets at rest: values of password fields and secret outputs, sealed with Fernet, never stored readable (B60-B64)."""
+"""Secrets at rest: password fields and secret outputs, sealed with Fernet, never stored readable (B60-B64)."""
 
 import json
 from collections.abc import Mapping

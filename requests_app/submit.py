@@ -1,4 +1,4 @@
-"""Submitting: validate, then store request, tasks, audit and first message in one transaction. Nothing outside is called."""
+"""Submitting: validate, then store request, tasks, audit and first message in one transaction; call nothing outside."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -47,9 +47,7 @@ def submit(
     return request
 
 
-def _request(
-    offer: catalog.Offer, document: Document, values: Mapping[str, Any], by: Principal
-) -> ResourceRequest:
+def _request(offer: catalog.Offer, document: Document, values: Mapping[str, Any], by: Principal) -> ResourceRequest:
     secrets = {
         ".".join(path): value for path in forms.secret_paths(document.form) if (value := _at(values, path)) is not None
     }

@@ -31,7 +31,9 @@ STARTED = Reason("STARTED", "The first task was taken by a worker.", "Nothing: i
 DONE = Reason("DONE", "Done.")
 ALL_DONE = Reason("ALL_DONE", "Every task is done.")
 RETRY_ASKED = Reason("RETRY_ASKED", "A person asked for another try.", "Nothing: it starts by itself.")
-REQUEST_HALTED = Reason("REQUEST_HALTED", "Another task of the request has failed.", "It goes on when a person retries.")
+REQUEST_HALTED = Reason(
+    "REQUEST_HALTED", "Another task of the request has failed.", "It goes on when a person retries."
+)
 WORKER_LOST = Reason(
     "WORKER_LOST", "The worker that had it did not come back.", "Nothing: another worker takes it over."
 )

@@ -1,0 +1,12 @@
+"""Routes of the catalog API."""
+
+from django.urls import path
+
+from catalog.api import views
+
+urlpatterns = [
+    path("catalog", views.CatalogView.as_view(), name="api-catalog"),
+    path("catalog/refresh", views.RefreshView.as_view(), name="api-catalog-refresh"),
+    path("catalog/<slug:item_id>", views.EntryView.as_view(), name="api-catalog-entry"),
+    path("catalog/<slug:item_id>/form", views.FormView.as_view(), name="api-catalog-form"),
+]

@@ -1,0 +1,230 @@
+"""`./dev demo`: the whole of PAO on this machine, running its main job before your eyes.
+
+First act: the author's bundle, by the manual path: three JIRA tickets in dependency order, linked. Second act: an item
+whose REST action's captured output stands in the ticket after it. Then everything keeps running until Ctrl-C.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from devtools import repository
+from devtools.client import Answered, JiraClient, PaoClient
+from devtools.parts import STATE, Deployment
+from devtools.people import PASSWORD, PEOPLE
+from devtools.processes import Supervisor, free_port
+from pao.core.errors import PaoError
+
+DIRECTORY = STATE / "demo"
+BUNDLE = "bundle-webapp-production"
+INSTANT = "database-instant-sandbox"
+SECONDS = 60.0
+GLYPHS = {
+    "pending": "·",
+    "queued": "…",
+    "processing": "▶",
+    "completed": "✔",
+    "failed": "✘",
+    "stuck": "!",
+    "skipped": "–",
+}
+ENDED = {"completed", "failed", "aborted"}
+BUNDLE_FORM = {
+    "name": "webshop-prod",
+    "basic": {
+        "instanceName": "webshop-db",
+        "instanceClass": "db.t3.small",
+        "secretName": "webshop-secrets",
+        "appName": "webshop",
+        "containerImage": "registry.example.com/webshop:1.4.2",
+        "replicas": 3,
+    },
+}
+EXPECTED_BLOCKERS = {"database": set[str](), "secrets": {"database"}, "app": {"database", "secrets"}}
+
+
+class DemoError(RuntimeError):
+    """The demo did not show what it promises; the message says what is missing."""
+
+
+def main() -> int:
+    """Run the demo; return 0 when everything it promises was seen."""
+    options = _options()
+    if options.fresh:
+        shutil.rmtree(DIRECTORY, ignore_errors=True)
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        with _deployment() as deployment:
+            _start(deployment)
+            _play(deployment)
+            if not options.once:
+                _keep_running()
+    except KeyboardInterrupt:
+        print("\nStopped.")
+    except (DemoError, Answered, PaoError, OSError) as error:
+        print(f"\nThe demo failed: {error}\nThe processes' own words are in {DIRECTORY / 'logs'}.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./dev demo", description=__doc__.splitlines()[0])
+    parser.add_argument("--once", action="store_true", help="end when both acts have been seen and checked")
+    parser.add_argument("--fresh", action="store_true", help="forget everything of earlier starts")
+    return parser.parse_args()
+
+
+@contextmanager
+def _deployment() -> Iterator[Deployment]:
+    with Supervisor(DIRECTORY / "logs") as supervisor:
+        deployment = Deployment(DIRECTORY, supervisor, {"PAO_FORCE_MANUAL": "true"})
+        try:
+            yield deployment
+        finally:
+            deployment.stop()
+
+
+def _start(deployment: Deployment) -> None:
+    began = time.monotonic()
+    _say("Starting", end=" ", flush=True)
+    for part, start in (
+        ("database", deployment.start_database),
+        ("queue", deployment.start_queue),
+        ("sandbox", deployment.start_sandbox),
+    ):
+        print(part, end=" · ", flush=True)
+        start()
+    if "PAO_CATALOG_REPOSITORY" not in os.environ:
+        source = repository.make(DIRECTORY / "catalog-repository", deployment.sandbox)
+        deployment.environment["PAO_CATALOG_REPOSITORY"] = str(source)
+    print("schema, queues, catalog", end=" · ", flush=True)
+    deployment.prepare(catalog=True)
+    print("relay, worker, web", end=" ", flush=True)
+    deployment.start_relay()
+    deployment.start_worker()
+    deployment.start_web()
+    print(f"— {time.monotonic() - began:.0f} s.\n")
+    _print_addresses(deployment)
+
+
+def _print_addresses(deployment: Deployment) -> None:
+    web = deployment.address
+    rows = [
+        ("Catalog, tracking", f"{web}/"),
+        ("Admin", f"{web}/admin/"),
+        ("API description", f"{web}/api/docs/"),
+        ("Sandbox board", deployment.sandbox),
+    ]
+    for label, address in rows:
+        print(f"  {label:<18} {address}")
+    print(f"\n  Sign in with the password {PASSWORD} as")
+    for person in PEOPLE:
+        print(f"    {person.username:<6} who {person.role}")
+    print()
+
+
+def _play(deployment: Deployment) -> None:
+    developer = PaoClient(deployment.address, "dana")
+    _say(f"First act: {BUNDLE}, by hand (PAO_FORCE_MANUAL=true): one ticket for each component.")
+    request = _submit_and_follow(developer, BUNDLE, BUNDLE_FORM)
+    _check_links(deployment, request)
+    _say(f"Second act: {INSTANT}, automatic: a REST call, and its captured output in a ticket.")
+    port = free_port()
+    automatic = deployment.start_web("web-automatic", port, PAO_FORCE_MANUAL="false")
+    form = {"name": "webshop-cache", "basic": {"instanceName": "webshop-cache", "storageSize": 20}}
+    request = _submit_and_follow(PaoClient(f"http://127.0.0.1:{port}", "dana"), INSTANT, form)
+    automatic.stop()
+    _check_output(deployment, request)
+
+
+def _submit_and_follow(developer: PaoClient, item: str, form: dict[str, Any]) -> Any:
+    began = time.monotonic()
+    request = developer.post("/requests", {"item_id": item, "form_data": form})
+    print(f"  POST /api/v1/requests → 202 after {(time.monotonic() - began) * 1000:.0f} ms, {request['tracking_url']}")
+    shown: dict[str, str] = {}
+    while True:
+        detail = developer.get(f"/requests/{request['id']}")
+        _show_progress(detail, shown, time.monotonic() - began)
+        if detail["state"] in ENDED:
+            break
+        if time.monotonic() - began > SECONDS:
+            raise DemoError(f"request {request['id']} is still {detail['state']} after {SECONDS:.0f} s")
+        time.sleep(0.1)
+    if detail["state"] != "completed":
+        reason = detail["state_reason"]
+        raise DemoError(f"the request is {detail['state']}: {reason['sentence']} {reason['next_step']}")
+    done = detail["progress"]
+    print(f"  ✔ completed: {done['completed']} of {done['total']} tasks in {time.monotonic() - began:.1f} s\n")
+    return detail
+
+
+def _show_progress(detail: Any, shown: dict[str, str], seconds: float) -> None:
+    for task in detail["tasks"]:
+        if shown.get(task["id"]) == task["state"] or task["state"] == "pending":
+            continue
+        shown[task["id"]] = task["state"]
+        keys = " ".join(f"{reference['key']} {reference['url']}" for reference in task["references"])
+        name = f"{task['component_id'] or task['item_id']:<26} {task['action_type']:<12}"
+        print(
+            f"  {seconds:5.1f} s  {GLYPHS[task['state']]} {name} {task['state']:<10} {keys}"
+        )
+
+
+def _check_links(deployment: Deployment, request: Any) -> None:
+    """See in JIRA itself that each ticket is blocked by those of the components it depends on, and by no others."""
+    jira = _jira(deployment)
+    keys = {task["component_id"]: task["references"][0]["key"] for task in request["tasks"]}
+    if set(keys) != set(EXPECTED_BLOCKERS):
+        raise DemoError(f"expected tickets for {sorted(EXPECTED_BLOCKERS)}, found {keys}")
+    for component, waits_for in EXPECTED_BLOCKERS.items():
+        expected = {keys[other] for other in waits_for}
+        found = jira.blockers(keys[component])
+        if found != expected:
+            raise DemoError(f"{keys[component]} should be blocked by {sorted(expected)}, but JIRA says {sorted(found)}")
+        blocked = f"is blocked by {', '.join(sorted(found))}" if found else "waits for nothing"
+        print(f"  JIRA: {keys[component]:<11} ({component}) {blocked}")
+    print()
+
+
+def _check_output(deployment: Deployment, request: Any) -> None:
+    captured = request["outputs"].get("databaseUrl")
+    if not captured:
+        raise DemoError("the REST action's output databaseUrl was not captured")
+    key = next(reference["key"] for task in request["tasks"] for reference in task["references"])
+    if captured not in str(_jira(deployment).issue(key)["fields"]):
+        raise DemoError(f"{key} does not show the captured output {captured}")
+    print(f"  JIRA: {key} shows the captured {captured}\n")
+
+
+def _jira(deployment: Deployment) -> JiraClient:
+    settings = deployment.environment
+    return JiraClient(
+        settings["PAO_JIRA_URL"],
+        settings.get("PAO_JIRA_API_VERSION", "3"),
+        settings.get("PAO_JIRA_USER", ""),
+        settings.get("PAO_JIRA_TOKEN", ""),
+    )
+
+
+def _keep_running() -> None:
+    _say("Everything keeps running; submit something yourself. Ctrl-C stops it all.")
+    while True:
+        signal.pause()
+
+
+def _stop(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _say(sentence: str, *, end: str = "\n", flush: bool = False) -> None:
+    print(sentence, end=end, flush=flush)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

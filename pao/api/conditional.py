@@ -1,0 +1,17 @@
+"""Conditional reads: an entity tag from a version number, and 304 when the caller has that version already."""
+
+from typing import Any
+
+from rest_framework.request import Request
+
+
+def version_tag(subject: Any, version: int) -> str:
+    """Return the strong entity tag of a subject at a version."""
+    return f'"{subject}.{version}"'
+
+
+def not_modified(request: Request, tag: str) -> bool:
+    """Return whether `If-None-Match` names the tag, or any (RFC 9110, section 13.1.2; weak comparison)."""
+    given = request.headers.get("If-None-Match", "")
+    tags = {entry.strip().removeprefix("W/") for entry in given.split(",")}
+    return tag in tags or "*" in tags

@@ -1,0 +1,48 @@
+"""Whether PAO lives, whether it is ready, and which build it is: bare JSON, without detail for strangers."""
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.http import require_safe
+
+from pao.core.errors import PaoError
+from queueops import sqs
+from queueops.models import OutboxMessage
+
+
+@require_safe
+def live(request: HttpRequest) -> JsonResponse:
+    """Answer 200 while the process can answer at all; asks nothing of others."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+def ready(request: HttpRequest) -> JsonResponse:
+    """Answer 200 when requests can be accepted, else 503; a missing queue is `degraded`: the outbox holds (F05)."""
+    components = {"database": _database(), "queue": _queue()}
+    usable = components["database"] == "ok"
+    status = "ok" if set(components.values()) == {"ok"} else "degraded" if usable else "unavailable"
+    return JsonResponse({"status": status, "components": components}, status=200 if usable else 503)
+
+
+@require_safe
+def version(request: HttpRequest) -> JsonResponse:
+    """Tell which build this is."""
+    return JsonResponse({"version": settings.PAO_BUILD, "api_version": "v1"})
+
+
+def _database() -> str:
+    try:
+        OutboxMessage.objects.filter(sent_at__isnull=True).exists()
+    except DatabaseError:
+        connection.close()
+        return "unavailable"
+    return "ok"
+
+
+def _queue() -> str:
+    try:
+        sqs.counters(settings.PAO_QUEUE_NAME)
+    except PaoError:
+        return "unavailable"
+    return "ok"

@@ -1,0 +1,245 @@
+"""What requests look like outside, and what bodies the verbs take."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from pao.api.serializers import StrictSerializer
+from requests_app import queries
+from requests_app.domain.states import RequestState, TaskState, allowed_verbs
+from requests_app.models import FulfillmentTask, LogLevel, LogLine, ResourceRequest
+
+
+class SubmitBody(StrictSerializer):
+    """The body of a submission."""
+
+    item_id = serializers.CharField(max_length=128, help_text="Id of a catalog item or bundle.")
+    form_data = serializers.DictField(help_text="The form's values, nested by group id.")
+    form_version = serializers.CharField(
+        max_length=64, required=False, help_text="The version of the form that was filled in; an old one is refused."
+    )
+
+
+class VerbBody(StrictSerializer):
+    """The body of an abort."""
+
+    reason = serializers.CharField(max_length=500, required=False, default="", allow_blank=True)
+
+
+class RetryBody(VerbBody):
+    """The body of a retry."""
+
+    confirm_no_effect = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="True when a person has looked outside and confirms that a call of unknown outcome had no effect.",
+    )
+
+
+class ReasonShape(serializers.Serializer[Any]):
+    """Why something is in its state."""
+
+    code = serializers.CharField()
+    sentence = serializers.CharField()
+    next_step = serializers.CharField(allow_blank=True)
+
+
+class ReferenceShape(serializers.Serializer[Any]):
+    """Something that exists outside."""
+
+    type = serializers.CharField()
+    key = serializers.CharField()
+    url = serializers.CharField(allow_blank=True)
+    instance = serializers.CharField(allow_blank=True)
+
+
+class TaskShape(serializers.Serializer[Any]):
+    """A task."""
+
+    id = serializers.UUIDField()
+    component_id = serializers.CharField(allow_blank=True)
+    item_id = serializers.CharField()
+    action_type = serializers.CharField()
+    sequence_index = serializers.IntegerField()
+    depends_on = serializers.ListField(child=serializers.CharField())
+    state = serializers.ChoiceField([state.value for state in TaskState])
+    state_reason = ReasonShape()
+    attempt = serializers.IntegerField()
+    references = ReferenceShape(many=True)
+    outputs = serializers.DictField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+
+class ProgressShape(serializers.Serializer[Any]):
+    """Tasks counted by how far they are."""
+
+    total = serializers.IntegerField()
+    completed = serializers.IntegerField()
+    skipped = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    stuck = serializers.IntegerField()
+
+
+class RequestRowShape(serializers.Serializer[Any]):
+    """A request in a list."""
+
+    id = serializers.UUIDField()
+    item_id = serializers.CharField()
+    item_name = serializers.CharField()
+    name = serializers.CharField()
+    requester = serializers.CharField()
+    state = serializers.ChoiceField([state.value for state in RequestState])
+    state_reason = ReasonShape()
+    tasks_total = serializers.IntegerField()
+    tasks_done = serializers.IntegerField()
+    correlation_id = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    changed_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+
+class StatusShape(serializers.Serializer[Any]):
+    """The small body for polling."""
+
+    id = serializers.UUIDField()
+    state = serializers.ChoiceField([state.value for state in RequestState])
+    state_reason = ReasonShape()
+    version = serializers.IntegerField()
+    progress = ProgressShape()
+    allowed = serializers.ListField(child=serializers.CharField())
+
+
+class RequestShape(StatusShape):
+    """A request in full."""
+
+    item_id = serializers.CharField()
+    item_name = serializers.CharField()
+    item_kind = serializers.CharField()
+    item_version = serializers.CharField()
+    commit = serializers.CharField()
+    name = serializers.CharField()
+    owner_team = serializers.CharField(allow_blank=True)
+    requester = serializers.CharField()
+    form_data = serializers.DictField()
+    forced_manual = serializers.BooleanField()
+    correlation_id = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    changed_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+    outputs = serializers.DictField()
+    tracking_url = serializers.URLField()
+    tasks = TaskShape(many=True)
+
+
+class LogLineShape(serializers.Serializer[Any]):
+    """A log line."""
+
+    id = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    level = serializers.ChoiceField(LogLevel.choices)
+    task_id = serializers.UUIDField(allow_null=True)
+    attempt = serializers.IntegerField()
+    message = serializers.CharField()
+    facts = serializers.DictField()
+
+
+class LogShape(serializers.Serializer[Any]):
+    """Log lines, and where to go on."""
+
+    lines = LogLineShape(many=True)
+    after = serializers.IntegerField(help_text="Give this as `after` to get what comes next.")
+
+
+def request_row(request: Any) -> dict[str, Any]:
+    """Return a request as a list shows it; it must come from `queries.with_progress`."""
+    return {
+        "id": request.pk,
+        "item_id": request.entry_id,
+        "item_name": request.entry_name,
+        "name": request.name,
+        "requester": request.requester,
+        "state": request.state,
+        "state_reason": request.state_reason,
+        "tasks_total": request.tasks_total,
+        "tasks_done": request.tasks_done,
+        "correlation_id": request.correlation_id,
+        "created_at": request.created_at,
+        "changed_at": request.changed_at,
+        "finished_at": request.finished_at,
+    }
+
+
+def request_status(request: ResourceRequest, tasks: Sequence[FulfillmentTask]) -> dict[str, Any]:
+    """Return the small body for polling."""
+    return {
+        "id": request.pk,
+        "state": request.state,
+        "state_reason": request.state_reason,
+        "version": request.version,
+        "progress": queries.progress_of(tasks),
+        "allowed": allowed_verbs(request.state),
+    }
+
+
+def request_detail(request: ResourceRequest, tasks: Sequence[FulfillmentTask]) -> dict[str, Any]:
+    """Return a request in full."""
+    return request_status(request, tasks) | {
+        "item_id": request.entry_id,
+        "item_name": request.entry_name,
+        "item_kind": request.entry_kind,
+        "item_version": request.entry_version,
+        "commit": request.commit,
+        "name": request.name,
+        "owner_team": request.owner_team,
+        "requester": request.requester,
+        "form_data": request.form_data,
+        "forced_manual": request.forced_manual,
+        "correlation_id": request.correlation_id,
+        "created_at": request.created_at,
+        "changed_at": request.changed_at,
+        "finished_at": request.finished_at,
+        "outputs": queries.outputs_of(tasks),
+        "tracking_url": tracking_url(request.pk),
+        "tasks": [task_shape(task) for task in tasks],
+    }
+
+
+def task_shape(task: FulfillmentTask) -> dict[str, Any]:
+    """Return a task as the detail shows it."""
+    return {
+        "id": task.pk,
+        "component_id": task.component_id,
+        "item_id": task.item_id,
+        "action_type": task.action_type,
+        "sequence_index": task.sequence_index,
+        "depends_on": task.depends_on,
+        "state": task.state,
+        "state_reason": task.state_reason,
+        "attempt": task.attempt,
+        "references": task.references,
+        "outputs": task.outputs,
+        "started_at": task.started_at,
+        "finished_at": task.finished_at,
+    }
+
+
+def log_line(line: LogLine) -> dict[str, Any]:
+    """Return a log line."""
+    return {
+        "id": line.pk,
+        "at": line.at,
+        "level": line.level,
+        "task_id": line.task_id,
+        "attempt": line.attempt,
+        "message": line.message,
+        "facts": line.facts,
+    }
+
+
+def tracking_url(request_id: uuid.UUID) -> str:
+    """Return where people follow the request in a browser."""
+    return f"{settings.PAO_PUBLIC_URL}/requests/{request_id}/"

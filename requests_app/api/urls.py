@@ -1,0 +1,14 @@
+"""Routes of the requests API."""
+
+from django.urls import path
+
+from requests_app.api import views
+
+urlpatterns = [
+    path("requests", views.RequestsView.as_view(), name="api-requests"),
+    path("requests/<uuid:request_id>", views.RequestView.as_view(), name="api-request"),
+    path("requests/<uuid:request_id>/status", views.StatusView.as_view(), name="api-request-status"),
+    path("requests/<uuid:request_id>/logs", views.LogsView.as_view(), name="api-request-logs"),
+    path("requests/<uuid:request_id>/retry", views.RetryView.as_view(), name="api-request-retry"),
+    path("requests/<uuid:request_id>/abort", views.AbortView.as_view(), name="api-request-abort"),
+]

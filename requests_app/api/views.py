@@ -1,0 +1,252 @@
+"""The API of requests: submit, read, retry, abort."""
+
+import uuid
+from typing import Any, ClassVar
+
+from django.db.models import Q, QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from pao.api.conditional import not_modified, version_tag
+from pao.api.envelope import answer
+from pao.api.idempotency import idempotent
+from pao.api.pagination import PAGE_PARAMETERS, paginate
+from pao.api.sparse import Selection
+from pao.api.views import ApiView
+from pao.core.errors import Forbidden, ValidationFailed
+from requests_app import queries
+from requests_app.abort import abort
+from requests_app.api import serializers as shapes
+from requests_app.domain.states import RequestState
+from requests_app.models import LogLevel, ResourceRequest
+from requests_app.retry import retry
+from requests_app.submit import submit
+
+POLL_SECONDS = "2"
+MOST_LINES = 500
+_STATES = [state.value for state in RequestState]
+_FIELDS = OpenApiParameter("fields", OpenApiTypes.STR, description="Members to return, dotted, with commas.")
+_ROW_FIELDS = tuple(shapes.RequestRowShape().fields)
+_DETAIL_FIELDS = (*shapes.RequestShape().fields, *(f"tasks.{name}" for name in shapes.TaskShape().fields))
+
+
+class RequestsView(ApiView):
+    """All requests that the caller may see."""
+
+    query_parameters: ClassVar = {
+        "GET": (*PAGE_PARAMETERS, "state", "item", "q", "scope", "created_after", "created_before", "fields"),
+        "POST": (),
+    }
+    idempotency = "optional"
+
+    @extend_schema(
+        operation_id="requests_list",
+        summary="List requests",
+        parameters=[
+            OpenApiParameter("limit", OpenApiTypes.INT, description="1 to 200, default 50."),
+            OpenApiParameter("cursor", OpenApiTypes.STR, description="From `page` of an earlier answer."),
+            OpenApiParameter("state", OpenApiTypes.STR, description=f"With commas, of: {', '.join(_STATES)}."),
+            OpenApiParameter("item", OpenApiTypes.STR, description="Id of a catalog entry."),
+            OpenApiParameter("q", OpenApiTypes.STR, description="Words in the name, or a correlation id."),
+            OpenApiParameter("scope", OpenApiTypes.STR, enum=["own", "all"], description="Default: own."),
+            OpenApiParameter("created_after", OpenApiTypes.DATETIME),
+            OpenApiParameter("created_before", OpenApiTypes.DATETIME),
+            _FIELDS,
+        ],
+        responses=shapes.RequestRowShape(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        """Return one page of requests, newest first; `scope=all` shows all that the caller may see."""
+        selection = Selection.parse(self.parameters.text("fields"), _ROW_FIELDS)
+        filters, found = self._filtered()
+        page = paginate(
+            queries.with_progress(found),
+            parameters=self.parameters,
+            principal=self.principal,
+            scope="requests",
+            filters=filters,
+            order="-created_at",
+        )
+        rows = selection.apply([shapes.request_row(row) for row in page.rows])
+        return answer(rows, page=page.as_dict(), headers=page.headers(request))
+
+    @extend_schema(
+        operation_id="requests_submit",
+        summary="Submit a request",
+        request=shapes.SubmitBody,
+        responses={202: shapes.RequestShape},
+    )
+    def post(self, request: Request) -> Response:
+        """Validate and store a request for a catalog entry; answers at once, the work starts behind it."""
+        body = shapes.SubmitBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        with idempotent(request) as call:
+            if call.replay is not None:
+                return call.replay
+            stored = submit(
+                entry_id=body.validated_data["item_id"],
+                form_data=request.data["form_data"],
+                form_version=body.validated_data.get("form_version"),
+                by=self.principal,
+            )
+            detail = shapes.request_detail(stored, queries.tasks_of(stored))
+            headers = {"Location": f"/api/v1/requests/{stored.pk}", "Retry-After": POLL_SECONDS}
+            return call.answer(detail, status=202, headers=headers)
+
+    def _filtered(self) -> tuple[dict[str, Any], QuerySet[ResourceRequest]]:
+        given = self.parameters
+        filters: dict[str, Any] = {
+            "state": given.choices("state", _STATES),
+            "item": given.text("item"),
+            "q": given.text("q"),
+            "scope": given.choice("scope", ("own", "all")) or "own",
+            "created_after": given.moment("created_after"),
+            "created_before": given.moment("created_before"),
+        }
+        found = queries.visible_to(self.principal)
+        if filters["scope"] == "own":
+            found = found.filter(requester=self.principal.id)
+        if filters["state"]:
+            found = found.filter(state__in=filters["state"])
+        if filters["item"]:
+            found = found.filter(entry_id=filters["item"])
+        if filters["q"]:
+            found = found.filter(Q(name__icontains=filters["q"]) | Q(correlation_id=filters["q"]))
+        if filters["created_after"]:
+            found = found.filter(created_at__gte=filters["created_after"])
+        if filters["created_before"]:
+            found = found.filter(created_at__lt=filters["created_before"])
+        return filters, found
+
+
+class RequestView(ApiView):
+    """One request."""
+
+    query_parameters: ClassVar = {"GET": ("fields",)}
+
+    @extend_schema(
+        operation_id="requests_detail",
+        summary="Read a request",
+        parameters=[_FIELDS],
+        responses=shapes.RequestShape,
+    )
+    def get(self, request: Request, request_id: uuid.UUID) -> Response:
+        """Return a request with its tasks; 304 when its version is the one of `If-None-Match`."""
+        selection = Selection.parse(self.parameters.text("fields"), _DETAIL_FIELDS)
+        found = queries.visible_request(request_id, self.principal)
+        tag = version_tag(found.pk, found.version)
+        if not_modified(request, tag):
+            return Response(status=304, headers={"ETag": tag})
+        detail = shapes.request_detail(found, queries.tasks_of(found))
+        return answer(selection.apply(detail), headers={"ETag": tag})
+
+
+class StatusView(ApiView):
+    """The state of one request, small enough to poll."""
+
+    query_parameters: ClassVar = {"GET": ()}
+
+    @extend_schema(operation_id="requests_status", summary="Poll a request", responses=shapes.StatusShape)
+    def get(self, request: Request, request_id: uuid.UUID) -> Response:
+        """Return state, reason, progress and what is allowed; 304 when nothing has changed."""
+        found = queries.visible_request(request_id, self.principal)
+        tag = version_tag(found.pk, found.version)
+        if not_modified(request, tag):
+            return Response(status=304, headers={"ETag": tag, "Retry-After": POLL_SECONDS})
+        status = shapes.request_status(found, queries.tasks_of(found))
+        return answer(status, headers={"ETag": tag, "Retry-After": POLL_SECONDS})
+
+
+class LogsView(ApiView):
+    """The log of one request."""
+
+    query_parameters: ClassVar = {"GET": ("after", "level", "task", "limit")}
+
+    @extend_schema(
+        operation_id="requests_logs",
+        summary="Read the log of a request",
+        parameters=[
+            OpenApiParameter("after", OpenApiTypes.INT, description="Id of the last line already seen."),
+            OpenApiParameter("level", OpenApiTypes.STR, enum=LogLevel.values),
+            OpenApiParameter("task", OpenApiTypes.UUID, description="Only lines of this task."),
+            OpenApiParameter("limit", OpenApiTypes.INT, description=f"1 to {MOST_LINES}, default 100."),
+        ],
+        responses=shapes.LogShape,
+    )
+    def get(self, request: Request, request_id: uuid.UUID) -> Response:
+        """Return what was rendered, sent and answered, in order; masked and bounded."""
+        given = self.parameters
+        found = queries.visible_request(request_id, self.principal)
+        after = given.integer("after", default=0, low=0, high=2**63 - 1)
+        lines = queries.log_of(
+            found,
+            after=after,
+            level=given.choice("level", LogLevel.values),
+            task_id=_task_id(given.text("task")),
+            limit=given.integer("limit", default=100, low=1, high=MOST_LINES),
+        )
+        return answer({"lines": [shapes.log_line(line) for line in lines], "after": lines[-1].pk if lines else after})
+
+
+class RetryView(ApiView):
+    """The verb retry."""
+
+    query_parameters: ClassVar = {"POST": ()}
+    idempotency = "optional"
+
+    @extend_schema(
+        operation_id="requests_retry",
+        summary="Retry a failed request",
+        request=shapes.RetryBody,
+        responses={202: shapes.RequestShape},
+    )
+    def post(self, request: Request, request_id: uuid.UUID) -> Response:
+        """Run what failed again; completed tasks stay, with their outputs."""
+        body = shapes.RetryBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        with idempotent(request) as call:
+            if call.replay is not None:
+                return call.replay
+            _must_be_allowed(self, request_id)
+            moved = retry(resource_request_id=request_id, by=self.principal, **body.validated_data)
+            return call.answer(shapes.request_detail(moved, queries.tasks_of(moved)), status=202)
+
+
+class AbortView(ApiView):
+    """The verb abort."""
+
+    query_parameters: ClassVar = {"POST": ()}
+    idempotency = "optional"
+
+    @extend_schema(
+        operation_id="requests_abort",
+        summary="Abort a request",
+        request=shapes.VerbBody,
+        responses={202: shapes.RequestShape},
+    )
+    def post(self, request: Request, request_id: uuid.UUID) -> Response:
+        """End a request for good; what already runs finishes and is listed."""
+        body = shapes.VerbBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        with idempotent(request) as call:
+            if call.replay is not None:
+                return call.replay
+            _must_be_allowed(self, request_id)
+            moved = abort(resource_request_id=request_id, by=self.principal, **body.validated_data)
+            return call.answer(shapes.request_detail(moved, queries.tasks_of(moved)), status=202)
+
+
+def _must_be_allowed(view: ApiView, request_id: uuid.UUID) -> None:
+    if not queries.may_act(queries.visible_request(request_id, view.principal), view.principal):
+        raise Forbidden("Only the requester, the team that owns the entry, and operators may do this.")
+
+
+def _task_id(text: str | None) -> uuid.UUID | None:
+    if text is None:
+        return None
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise ValidationFailed("task must be the id of a task.") from None
