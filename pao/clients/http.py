@@ -73,18 +73,20 @@ class HttpDoor:
     ) -> Answer:
         """Make one call, at most once, and return its answer.
 
-        `timeout_seconds` bounds the whole call up to its last byte; `not_after`, monotonic seconds, the moment of its
-        first byte. `raise_for` holds the classes of answers that are raised rather than returned: 3xx and 4xx as
-        `CallRefused`, 5xx and a 2xx whose body is not whole as `OutcomeUnknown`; a redirect is never followed.
-        Raises `ConnectFailed` when nothing was sent, `OutcomeUnknown` when there was no answer after sending,
-        `TemplateError` for a header that HTTP cannot carry (B50), and what the policy raises. Facts of an error: code,
-        status, words (masked), retry_after.
+        `timeout_seconds` bounds the whole call up to its last byte; `not_after`, monotonic seconds, is when the attempt
+        ends: no call begins when it is near, and none outlasts it. `raise_for` holds the classes of answers that are
+        raised rather than returned: 3xx and 4xx as `CallRefused`, 5xx and a 2xx whose body is not whole as
+        `OutcomeUnknown`; a redirect is never followed. Raises `ConnectFailed` when nothing was sent, `OutcomeUnknown`
+        when there was no answer after sending, `TemplateError` for a header that HTTP cannot carry (B50), and what the
+        policy raises. Facts of an error: code, status, words (masked), retry_after.
         """
         prepared = self._prepared(method, url, headers, params, json_bytes(json) if json is not None else body)
         policy.check(url)
         policy.check(prepared.url or "")
-        total = timeout_seconds or self.limits.connect_seconds + self.limits.read_seconds
         began = clock.monotonic()
+        total = timeout_seconds or self.limits.connect_seconds + self.limits.read_seconds
+        if not_after is not None:
+            total = min(total, max(not_after - began, 0.0))
         exchange = Exchange(policy, self.limits, not_after, began + total)
         secrets = redaction.secrets_in(prepared.headers)
         with _failures_told(exchange, prepared, secrets):
