@@ -121,8 +121,13 @@ class EmbeddedPostgres:
     def _take_lock(self) -> None:
         if self._lock is not None:
             return
-        self.directory.mkdir(parents=True, exist_ok=True)
-        lock = (self.directory / "lock").open("ab")
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            lock = (self.directory / "lock").open("ab")
+        except OSError as error:
+            raise Misconfigured(
+                f"{self.directory} cannot be written ({error.strerror}): make it yours, or choose another directory"
+            ) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

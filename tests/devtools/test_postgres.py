@@ -145,6 +145,12 @@ def test_two_launchers_do_not_share_a_directory(shared: EmbeddedPostgres) -> Non
     assert ask(shared.url, "SELECT 1") == "1"
 
 
+def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Misconfigured, match=r"file/postgres cannot be written \(Not a directory\)"):
+        EmbeddedPostgres(tmp_path / "file" / "postgres").start()
+
+
 def test_a_cluster_without_its_password_is_not_thrown_away(server: EmbeddedPostgres) -> None:
     server.stop()
     (server.directory / "password").unlink()
