@@ -114,7 +114,7 @@ def _runs(template: Template, scope: Scope) -> Iterator[RichRun]:
             continue
         value = evaluate(part, scope)
         if isinstance(value, Mapping):
-            yield RichRun(written_as_json(value, part, indent=2), trusted=False, code=True)
+            yield RichRun(without_controls(written_as_json(value, part, indent=2)), trusted=False, code=True)
         else:
             yield RichRun(without_controls(written(value, part)), trusted=False)
 
