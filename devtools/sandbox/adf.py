@@ -202,8 +202,8 @@ def to_html(node: Mapping[str, Any]) -> str:
 
 def _frame(kind: str, attrs: Mapping[str, Any]) -> tuple[str, str]:
     if kind == "heading":
-        level = min(attrs["level"] + 3, 6)  # the page's own headings stand above the ticket's
-        return f"<h{level}>", f"</h{level}>"
+        # No h1 to h6: an author's levels would break the outline of the page.
+        return f'<p class="heading heading-{attrs["level"]}">', "</p>"
     if kind == "codeBlock":
         return '<pre tabindex="0"><code>', "</code></pre>"
     if kind == "panel":

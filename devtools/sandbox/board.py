@@ -59,7 +59,7 @@ class Board:
         ticket = self._store.ticket(key)
         version = self._version()
         if ticket is None:
-            return _page(pages.missing(key, version), 404)
+            return _page(pages.missing(key), 404)
         if request.first("v") == version:
             return Answer(204, headers=SECURITY)
         return _page(pages.ticket(self._store, ticket, version))
@@ -76,7 +76,7 @@ class Board:
         form = _form(request)
         ticket = self._store.ticket(form.get("key", ""))
         if ticket is None:
-            return _page(pages.missing(form.get("key", ""), self._version()), 404)
+            return _page(pages.missing(form.get("key", "")), 404)
         for identifier, _, target in TRANSITIONS[ticket.status]:
             if identifier == form.get("transition"):
                 self._store.move(ticket, target, request.origin({"transition": {"id": identifier}, "by": "board"}))
@@ -93,7 +93,7 @@ class Board:
                 wanted["times"] = int(form["times"])
             self._faults.arm(wanted)
         except ValueError as error:
-            return _page(pages.refused(str(error), self._version()), 400)
+            return _page(pages.refused(str(error)), 400)
         return _see_other("/#faults")
 
     def disarm(self, request: Request) -> Answer:

@@ -84,20 +84,22 @@ def ticket(store: Store, shown: Ticket, version: str) -> str:
     return _document(shown.key, content, version)
 
 
-def missing(key: str, version: str) -> str:
+def missing(key: str) -> str:
     """Return the page for a ticket that does not exist."""
     content = f"""<h1>There is no ticket {escape(key)}</h1>
 <p>It was never made, or the sandbox was reset. <a href="/">Go to the board</a>.</p>"""
-    return _document("Not found", content, version)
+    return _document("Not found", content)
 
 
-def refused(reason: str, version: str) -> str:
+def refused(reason: str) -> str:
     """Return the page for a form that was filled in wrongly."""
     content = f'<h1>The fault was not armed</h1><p>{escape(reason)}</p><p><a href="/#faults">Back to the board</a></p>'
-    return _document("Not armed", content, version)
+    return _document("Not armed", content)
 
 
-def _document(title: str, content: str, version: str) -> str:
+def _document(title: str, content: str, version: str = "") -> str:
+    live = '<script src="/_sandbox/static/board.js" defer></script>\n' if version else ""
+    live += '<noscript><meta http-equiv="refresh" content="5"></noscript>' if version else ""
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -107,8 +109,7 @@ def _document(title: str, content: str, version: str) -> str:
 <title>{escape(title)} · Sandbox JIRA</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="/_sandbox/static/board.css">
-<script src="/_sandbox/static/board.js" defer></script>
-<noscript><meta http-equiv="refresh" content="5"></noscript>
+{live}
 </head>
 <body data-version="{version}">
 <a class="skip" href="#main">Skip to content</a>
@@ -224,7 +225,9 @@ def _history(store: Store, shown: Ticket) -> str:
     for line in lines:
         correlation = line["correlation_id"]
         trace = f' <span class="muted">correlation <code>{escape(correlation)}</code></span>' if correlation else ""
-        what = EFFECTS[line["effect"]] + (f": {escape(line['target'])}" if line["effect"] == "link" else "")
+        what = EFFECTS[line["effect"]] + (
+            f": {escape(line['target'].replace('->', '→'))}" if line["effect"] == "link" else ""
+        )
         items.append(f"<li>{_time(datetime.fromisoformat(line['time']).timestamp())} {what}{trace}</li>")
     return f'<ol class="history">{"".join(items)}</ol>'
 

@@ -81,7 +81,10 @@ class Sandbox:
         """Stop listening, close every connection, wait for calls under way and close the file."""
         self.stopping.set()
         if self._server is not None and self._thread is not None:
-            self._server.shutdown()
+            ending = threading.Thread(target=self._server.shutdown, name="sandbox-stop")
+            ending.start()
+            self._server.wake()
+            ending.join()
             self._thread.join()
             self._server.server_close()
             self._server.close_connections()
@@ -125,6 +128,11 @@ class _Server(ThreadingHTTPServer):
         with self._all_closed:
             self._open.discard(request)
             self._all_closed.notify_all()
+
+    def wake(self) -> None:
+        """Let serve_forever() look at its stop flag now instead of at the next poll."""
+        with contextlib.suppress(OSError), socket.create_connection((HOST, self.server_port), timeout=1):
+            pass
 
     def close_connections(self) -> None:
         """End idle connections at once and wait for the calls under way."""
