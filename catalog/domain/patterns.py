@@ -57,6 +57,7 @@ _ESCAPES_OF_FEW = {
 }
 _DOUBLED_IN_CLASS = {"&&": "write it once", "--": "write \\-", "~~": "write it once", "||": "write it once"}
 _ESCAPED_BY_V_FLAG = frozenset("(){}/|")
+_NEVER_DOUBLED_BY_V_FLAG = frozenset("!#$%*+,.:;<=>?@^`&~")
 
 
 class _UnsupportedError(Exception):
@@ -103,7 +104,8 @@ def compile_pattern(pattern: str) -> Callable[[str], bool]:
 def html_pattern(pattern: str) -> str:
     """Return the pattern for an HTML `pattern` attribute, which browsers compile with the v flag and anchor themselves.
 
-    Inside classes the v flag wants `( ) { } / - |` escaped; an unescaped one makes browsers ignore the whole attribute.
+    Inside classes the v flag wants `( ) { } / - |` escaped, and no sign written twice; else browsers ignore the whole
+    attribute.
     Takes a pattern without a `pattern_problem`.
     """
     written: list[str] = []
@@ -117,7 +119,8 @@ def html_pattern(pattern: str) -> str:
             continue
         if in_class:
             is_range = character == "-" and _is_range_hyphen(pattern, position)
-            bare = character in _ESCAPED_BY_V_FLAG or (character == "-" and not is_range)
+            is_doubled = character in _NEVER_DOUBLED_BY_V_FLAG and written[-1] == character
+            bare = is_doubled or character in _ESCAPED_BY_V_FLAG or (character == "-" and not is_range)
             written.append(f"\\{character}" if bare else character)
             in_class = character != "]"
         else:
