@@ -1,0 +1,108 @@
+"""The JSON Schemas: valid, explained, and marked where a template stands."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft7Validator
+
+from catalog.domain.codes import CODES
+from catalog.domain.schemas import FOLDER, schemas
+
+CONTEXTS = {"summary", "jira", "text", "json-body", "url", "header", "label", "git-path", "value"}
+
+
+def _nodes(value: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(value, dict):
+        yield path, value
+        for key, child in value.items():
+            yield from _nodes(child, f"{path}/{key}")
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from _nodes(child, f"{path}/{index}")
+
+
+PUBLISHED = schemas().published
+
+
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
+def test_a_schema_is_one_and_says_where_it_is_published(name: str) -> None:
+    Draft7Validator.check_schema(PUBLISHED[name])
+    assert PUBLISHED[name]["$id"] == f"/schemas/catalog/v1/{name}"
+    assert (FOLDER / name).is_file()
+
+
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
+def test_every_member_is_explained_to_editors(name: str) -> None:
+    silent = [
+        f"{path}/properties/{member}"
+        for path, node in _nodes(PUBLISHED[name])
+        if not {"if", "then", "else"} & set(path.split("/"))
+        for member, schema in (node.get("properties") or {}).items()
+        if isinstance(schema, dict) and "description" not in schema and "$ref" not in schema
+    ]
+    assert silent == []
+
+
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
+def test_marks_use_known_words(name: str) -> None:
+    for _, node in _nodes(PUBLISHED[name]):
+        own = node.get("x-pao-code", {})
+        codes = set(own.values()) if isinstance(own, dict) else {own}
+        assert codes | {node.get("x-pao-missing", "required_missing")} <= set(CODES)
+        assert node.get("x-pao-template", "text") in CONTEXTS
+
+
+# action type, config, templates found
+TEMPLATES: list[tuple[str, dict[str, Any], list[tuple[str, str]]]] = [
+    (
+        "jira-ticket",
+        {
+            "ticket": {
+                "project": "{{no template}}",
+                "summaryTemplate": "s",
+                "descriptionTemplate": "d",
+                "priority": "p",
+                "labels": ["l", "m"],
+                "customFields": {"customfield_1": "c", "customfield_2": {"value": ["v", 3]}},
+            }
+        },
+        [
+            ("ticket.summaryTemplate", "summary"),
+            ("ticket.descriptionTemplate", "jira"),
+            ("ticket.priority", "text"),
+            ("ticket.labels.0", "label"),
+            ("ticket.labels.1", "label"),
+            ("ticket.customFields.customfield_1", "value"),
+            ("ticket.customFields.customfield_2.value.0", "value"),
+        ],
+    ),
+    (
+        "rest-api",
+        {
+            "endpoint": {"url": "u", "method": "POST"},
+            "headers": {"X-A": "h"},
+            "query": {"q": "x", "n": 1},
+            "body": {"type": "json", "contentTemplate": "{}"},
+            "authentication": {"type": "bearer", "secret": "a"},
+            "poll": {"url": "p", "until": "body.done"},
+        },
+        [
+            ("endpoint.url", "url"),
+            ("headers.X-A", "header"),
+            ("query.q", "text"),
+            ("body.contentTemplate", "json-body"),
+            ("poll.url", "url"),
+        ],
+    ),
+    # the type of the body decides how it is written
+    ("rest-api", {"body": {"type": "text", "contentTemplate": "t"}}, [("body.contentTemplate", "text")]),
+    ("rest-api", {"body": {"type": "form-data", "contentTemplate": "{}"}}, [("body.contentTemplate", "json-body")]),
+    ("rest-api", {"unknown": "x"}, []),
+]
+
+
+@pytest.mark.parametrize(("action_type", "config", "expected"), TEMPLATES)
+def test_templates_of_a_config(action_type: str, config: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    found = schemas().template_fields(action_type, config)
+    assert [(".".join(map(str, field.path)), field.context) for field in found] == expected
