@@ -1,10 +1,13 @@
 """The embedded PostgreSQL: what it promises over stops, crashes, kills and leftovers."""
 
 import os
+import pwd
+import shutil
 import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -249,6 +252,43 @@ def test_what_an_account_cannot_reach_is_copied_with_its_libraries(tmp_path: Pat
     assert stat.S_IMODE((copy / "postgres").stat().st_mode) == 0o755
     assert (copy.parents[2] / "server.libs" / "libpq.so.5").read_bytes() == b"library"
     assert postgres_host.reachable_binaries(binaries, stranger, private) == copy  # made once
+
+
+def accounts() -> list[postgres_host.Account]:
+    """Return what find_account may choose for this user: the best one, and for root the one without namespaces."""
+    nobody = pwd.getpwnam("nobody")
+    real = postgres_host.Account(f"user:{nobody.pw_uid}:{nobody.pw_gid}", nobody.pw_uid, nobody.pw_gid)
+    return [postgres_host.find_account(), *([real] if os.geteuid() == 0 else [])]
+
+
+@pytest.mark.parametrize("account", accounts(), ids=lambda account: account.identity.partition(":")[0])
+def test_a_directory_that_the_account_cannot_reach_still_serves(
+    account: postgres_host.Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(postgres_host, "find_account", lambda: account)
+    tmp_path.chmod(0o700)
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as private:
+        Path(private).chmod(0o711)
+        monkeypatch.setattr(postgres_host, "PRIVATE_PARENT", Path(private))
+        with EmbeddedPostgres(tmp_path / "postgres", durable=False) as server:
+            tell(server.url, "CREATE TABLE kept (word text)")
+            server.crash_restart()
+            assert ask(server.url, "SELECT count(*) FROM kept") == "0"
+            assert server._data.stat().st_uid == account.uid
+            assert server._data.is_relative_to(tmp_path if account.uid == os.geteuid() else private)
+            assert server.pid is not None
+            assert account.uid in psutil.Process(server.pid).uids()
+
+
+def test_a_new_directory_does_not_take_over_the_data_of_an_old_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(postgres_host, "PRIVATE_PARENT", tmp_path)
+    monkeypatch.setattr(postgres_host, "reaches", lambda _, path: not path.is_relative_to(tmp_path / "postgres"))
+    for _ in range(2):
+        with EmbeddedPostgres(tmp_path / "postgres", durable=False) as server:
+            tell(server.url, "CREATE TABLE kept (word text)")  # would fail on the old data
+        shutil.rmtree(tmp_path / "postgres")
 
 
 def test_a_private_directory_that_others_can_write_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

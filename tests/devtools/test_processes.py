@@ -280,7 +280,7 @@ def test_a_bad_answer_is_waited_out(web: int, status: int) -> None:
 
 
 def test_waiting_for_a_process_that_died_shows_its_last_words(supervisor: Supervisor) -> None:
-    managed = start(supervisor, "import sys; print('up'); sys.exit('no database')")
+    managed = start(supervisor, "import sys; print('up', flush=True); sys.exit('no database')")
     wait_until(lambda: not managed.running)
     with pytest.raises(Unavailable, match=r"(?s)one ended with status 1 before 127.*one\.log:\nup\nno database"):
         wait_for_port(free_port(), 10, managed)
