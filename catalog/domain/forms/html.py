@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from catalog.domain.documents import Field, Form
+from catalog.domain.forms.validation import name_field
 from catalog.domain.templating.values import UnwritableError, text_of
 
 _NUMBER = re.compile(r"-?(?:[0-9]{1,18}(\.[0-9]{1,18})?|(\.[0-9]{1,18}))([eE][+-]?[0-9]{1,3})?", re.ASCII)
@@ -26,8 +27,9 @@ def from_html(form: Form, post: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     without one belong to the page (its anti-forgery token) and are left out.
     """
     data: dict[str, Any] = {}
-    if post.get("name"):
-        data["name"] = post["name"][-1] if len(post["name"]) == 1 else list(post["name"])
+    name_value = _value(name_field(form), post.get("name", ()))
+    if name_value is not _ABSENT:
+        data["name"] = name_value
     fields = {f"{group.id}.{field.id}": field for group in form.groups for field in group.fields}
     for name, field in fields.items():
         value = _value(field, post.get(name, ()))
