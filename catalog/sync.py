@@ -132,7 +132,7 @@ def _columns(checked: CheckedEntry) -> dict[str, Any]:
         "path": checked.file,
         "availability": Availability.AVAILABLE,
         "unavailable_reason": "",
-        "components": sorted({part.catalog_item for part in document.components}) if isinstance(document, Bundle) else [],
+        "components": sorted({part.catalog_item for part in getattr(document, "components", ())}),
     }
 
 

@@ -132,24 +132,25 @@ def _print_addresses(deployment: Deployment) -> None:
 def _play(deployment: Deployment) -> None:
     developer = PaoClient(deployment.address, "dana")
     _say(f"First act: {BUNDLE}, by hand (PAO_FORCE_MANUAL=true): one ticket for each component.")
-    request = _submit_and_follow(developer, BUNDLE, BUNDLE_FORM)
+    request = _submit_and_follow(deployment, developer, BUNDLE, BUNDLE_FORM)
     _check_links(deployment, request)
     _say(f"Second act: {INSTANT}, automatic: a REST call, and its captured output in a ticket.")
     port = free_port()
     automatic = deployment.start_web("web-automatic", port, PAO_FORCE_MANUAL="false")
-    form = {"name": "webshop-cache", "basic": {"instanceName": "webshop-cache", "storageSize": 20}}
-    request = _submit_and_follow(PaoClient(f"http://127.0.0.1:{port}", "dana"), INSTANT, form)
+    form = {"name": "webshop-cache", "basic": {"size": "small", "storageSize": 10}}
+    request = _submit_and_follow(deployment, PaoClient(f"http://127.0.0.1:{port}", "dana"), INSTANT, form)
     automatic.stop()
     _check_output(deployment, request)
 
 
-def _submit_and_follow(developer: PaoClient, item: str, form: dict[str, Any]) -> Any:
+def _submit_and_follow(deployment: Deployment, developer: PaoClient, item: str, form: dict[str, Any]) -> Any:
     began = time.monotonic()
     request = developer.post("/requests", {"item_id": item, "form_data": form})
     print(f"  POST /api/v1/requests → 202 after {(time.monotonic() - began) * 1000:.0f} ms, {request['tracking_url']}")
     shown: dict[str, str] = {}
     while True:
         detail = developer.get(f"/requests/{request['id']}")
+        deployment.supervisor.check()
         _show_progress(detail, shown, time.monotonic() - began)
         if detail["state"] in ENDED:
             break
@@ -171,9 +172,7 @@ def _show_progress(detail: Any, shown: dict[str, str], seconds: float) -> None:
         shown[task["id"]] = task["state"]
         keys = " ".join(f"{reference['key']} {reference['url']}" for reference in task["references"])
         name = f"{task['component_id'] or task['item_id']:<26} {task['action_type']:<12}"
-        print(
-            f"  {seconds:5.1f} s  {GLYPHS[task['state']]} {name} {task['state']:<10} {keys}"
-        )
+        print(f"  {seconds:5.1f} s  {GLYPHS[task['state']]} {name} {task['state']:<10} {keys}")
 
 
 def _check_links(deployment: Deployment, request: Any) -> None:
@@ -196,7 +195,8 @@ def _check_output(deployment: Deployment, request: Any) -> None:
     captured = request["outputs"].get("databaseUrl")
     if not captured:
         raise DemoError("the REST action's output databaseUrl was not captured")
-    key = next(reference["key"] for task in request["tasks"] for reference in task["references"])
+    references = [reference for task in request["tasks"] for reference in task["references"]]
+    key = next(reference["key"] for reference in references if reference["type"] == "jira-ticket")
     if captured not in str(_jira(deployment).issue(key)["fields"]):
         raise DemoError(f"{key} does not show the captured output {captured}")
     print(f"  JIRA: {key} shows the captured {captured}\n")

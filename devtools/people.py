@@ -19,7 +19,7 @@ class Person:
 
 PEOPLE: tuple[Person, ...] = (
     Person("dana", "Dana", "Developer", ("team:webshop",), role="requests infrastructure"),
-    Person("omar", "Omar", "Owner", ("team:platform-databases-team",), role="owns the database entries"),
+    Person("omar", "Omar", "Owner", ("team:platform-databases",), role="owns the database entries"),
     Person("olga", "Olga", "Operator", ("operators",), is_operator=True, role="operates PAO, may use the admin"),
 )
 

@@ -49,6 +49,7 @@ class Managed:
         self._argv = list(argv)
         self._env = {**env, _MARK: " ".join(filter(None, (env.get(_MARK), self._mark)))}
         self._cwd = cwd
+        self.stopped = False
         self._process = self._spawn()
 
     @property
@@ -85,6 +86,7 @@ class Managed:
 
     def kill(self) -> None:
         """End the leader, its group and all its descendants at once (SIGKILL), as a dying machine would."""
+        self.stopped = True
         remaining = self.descendants()
         self._signal_group(signal.SIGKILL)
         self._process.wait()
@@ -106,6 +108,7 @@ class Managed:
     def restart(self, grace: float = 8.0) -> None:
         """Stop it if it runs, and start the same command again; the log goes on."""
         self.stop(grace)
+        self.stopped = False
         self._process = self._spawn()
 
     def descendants(self) -> list[psutil.Process]:
@@ -165,6 +168,12 @@ class Supervisor:
         self._managed.pop(name, None)
         self._managed[name] = managed
         return managed
+
+    def check(self) -> None:
+        """Raise `Unavailable`, with its last words, when a process has ended that nobody stopped."""
+        for managed in self._managed.values():
+            if not managed.running and not managed.stopped:
+                raise Unavailable(f"{managed.name} ended with status {managed.exit_code}{_last_words(managed)}")
 
     def stop_all(self, grace: float = 8.0) -> None:
         """End everything: SIGTERM in reverse order of start, up to `grace` seconds for all together, then SIGKILL."""

@@ -40,7 +40,9 @@ class TaskJournal:
     def done(self, step: str, result: Mapping[str, Any]) -> None:
         """Commit that the effect of `step` exists; also when an earlier attempt had intended it."""
         failpoint("worker.after_call")
-        log.info("external.result", task=str(self._task.pk), attempt=self._lease.attempt, step=step, result=dict(result))
+        log.info(
+            "external.result", task=str(self._task.pk), attempt=self._lease.attempt, step=step, result=dict(result)
+        )
         Effect.objects.update_or_create(
             tenant=self._task.tenant,
             task=self._task,

@@ -30,9 +30,7 @@ class TaskAttempt(Record):
         ordering = ["task", "number"]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "task", "number"], name="attempt_number_unique"),
-            models.CheckConstraint(
-                condition=models.Q(outcome__in=AttemptOutcome.values), name="attempt_outcome_known"
-            ),
+            models.CheckConstraint(condition=models.Q(outcome__in=AttemptOutcome.values), name="attempt_outcome_known"),
         ]
 
     def __str__(self) -> str:

@@ -16,9 +16,7 @@ from pao.core.errors import OutcomeUnknown
 PAUSES = (1.0, 3.0)
 
 
-def run_settled(
-    action: ActionType, config: Mapping[str, Any], context: Context, journal: TaskJournal
-) -> Outcome:
+def run_settled(action: ActionType, config: Mapping[str, Any], context: Context, journal: TaskJournal) -> Outcome:
     """Run the action once everything that earlier attempts left unanswered is settled.
 
     When the run itself ends without an answer, that is settled too, and the action goes on from what was found. Raises

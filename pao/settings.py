@@ -170,6 +170,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "pao.api.middleware.CorrelationIdMiddleware",
+    "pao.api.middleware.ApiShapeMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -214,6 +215,32 @@ WHITENOISE_USE_FINDERS = DEBUG
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 LOGGING = logging_config(PAO_LOG_FORMAT)
 LOGGING_CONFIG = "pao.logs.configure"
+
+# --- The API
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["pao.api.auth.DevelopmentUser", "pao.api.auth.SessionLogin"],
+    "DEFAULT_PERMISSION_CLASSES": ["pao.api.permissions.IsSignedIn"],
+    "DEFAULT_PARSER_CLASSES": ["pao.api.parsers.StrictJsonParser"],
+    "DEFAULT_RENDERER_CLASSES": ["pao.api.envelope.EnvelopeRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "pao.api.schema.ManneredSchema",
+    "EXCEPTION_HANDLER": "pao.api.errors.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Platform Automation Orchestrator",
+    "DESCRIPTION": "Request infrastructure that platform teams offer, and follow it until it is there.",
+    "VERSION": "v1",
+    "OAS_VERSION": "3.1.1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "pao.api.schema.add_manners"],
+    "ENUM_NAME_OVERRIDES": {},
+}
 
 # --- Safe by default; relaxed only where development has no TLS
 SECURE_PROXY_SSL_HEADER = None

@@ -1,0 +1,93 @@
+"""`./dev docs`: write the pages that are drawn from the code's own tables; `--check` only compares.
+
+docs/settings.md from the settings page, docs/errors.md from the error tree, docs/states.md from the two state machines,
+docs/openapi.yaml from the views.
+"""
+
+import io
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import django
+from django.core.management import call_command
+
+from devtools.parts import ROOT
+from devtools.testing import SETTINGS
+
+DOCS = ROOT / "docs"
+
+
+def main(arguments: list[str]) -> int:
+    """Write or compare every generated page; return 1 when one differs from the code."""
+    os.environ.update(SETTINGS | {"DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none"})
+    for name in [name for name in os.environ if name.startswith("PAO_") and name not in SETTINGS]:
+        del os.environ[name]
+    django.setup()
+    stale = [path for path, write in PAGES.items() if not _settle(path, write(), check="--check" in arguments)]
+    for path in stale:
+        print(f"docs/{path} is not what the code says; run ./dev docs and commit it.")
+    return int(bool(stale))
+
+
+def _settle(path: str, text: str, *, check: bool) -> bool:
+    page: Path = DOCS / path
+    same = page.exists() and page.read_text(encoding="utf-8") == text
+    if not same and not check:
+        page.write_text(text, encoding="utf-8")
+        print(f"docs/{path} written.")
+    return same or not check
+
+
+def settings_page() -> str:
+    """Return the table of settings."""
+    from pao.settings import env
+
+    rows = [f"| `{row.name}` | {row.kind} | {_cell(row.default)} | {row.meaning} |" for row in env.table]
+    head = (
+        "# Settings\n\nAll come from the environment; a wrong or unsafe value stops the start with its name. The defaults "
+        "are those of production, unless `DEBUG` is on. Written by `./dev docs` from `pao/settings.py`.\n\n"
+    )
+    return head + "| name | kind | default | meaning |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+
+
+def states_page() -> str:
+    """Return both state machines as tables."""
+    from requests_app.domain import states
+
+    def table(moves: Mapping[tuple[str, str], str]) -> str:
+        rows = [f"| {before} | {event} | {after} |" for (before, event), after in moves.items()]
+        return "| from | event | to |\n|---|---|---|\n" + "\n".join(rows) + "\n"
+
+    head = "# States\n\nWritten by `./dev docs` from `requests_app/domain/states.py`. Every other move is refused.\n\n"
+    return f"{head}## Requests\n\n{table(states.REQUEST_MOVES)}\n## Tasks\n\n{table(states.TASK_MOVES)}"
+
+
+def openapi_page() -> str:
+    """Return the API's description; a warning while drawing it is an error."""
+    stream = io.StringIO()
+    call_command("spectacular", "--fail-on-warn", "--validate", stdout=stream)
+    return stream.getvalue()
+
+
+def errors_page() -> str:
+    """Return the table of error codes."""
+    from pao.api.errors_page import errors_page as page
+
+    return page()
+
+
+def _cell(text: str) -> str:
+    return f"`{text}`" if text not in {"required", "–"} else text
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "settings.md": settings_page,
+    "errors.md": errors_page,
+    "states.md": states_page,
+    "openapi.yaml": openapi_page,
+}
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

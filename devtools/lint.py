@@ -1,0 +1,27 @@
+"""`./dev lint`: lint, format, types and import contracts; `--fix` mends what can be mended."""
+
+import subprocess
+import sys
+
+from devtools.parts import ROOT
+
+
+def main(arguments: list[str]) -> int:
+    """Run every linter, all of them even when one complains; return 1 when any did."""
+    fix = "--fix" in arguments
+    commands = [
+        ["ruff", "check", *(["--fix"] if fix else []), "."],
+        ["ruff", "format", *([] if fix else ["--check"]), "."],
+        ["lint-imports"],
+        ["mypy", "."],
+    ]
+    return max(_run(command) for command in commands)
+
+
+def _run(command: list[str]) -> int:
+    print(f"$ {' '.join(command)}", flush=True)
+    return int(subprocess.run(command, cwd=ROOT, check=False).returncode != 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
