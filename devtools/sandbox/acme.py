@@ -1,9 +1,7 @@
 """The Acme platform: a small REST service that makes databases, a target for rest-api actions."""
 
-import json
 import re
 import secrets
-from typing import Any
 
 from devtools.sandbox.store import Store
 from devtools.sandbox.web import Answer, Json, Refusal, Request, Router, json_answer
@@ -47,11 +45,9 @@ class Acme:
 
 def _wanted(request: Request) -> Json:
     try:
-        wanted: Any = json.loads(request.body)
-    except (ValueError, RecursionError):
-        wanted = None
-    if not isinstance(wanted, dict):
-        raise _refusal(400, "invalid_body", "Send a JSON object.")
+        wanted = request.json_object()
+    except Refusal:
+        raise _refusal(400, "invalid_body", "Send a JSON object.") from None
     name = wanted.get("instanceName")
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise _refusal(400, "invalid_instance_name", "instanceName must be 2 to 63 small letters, digits and hyphens.")

@@ -88,7 +88,7 @@ class FaultSwitch:
 def _checked(wanted: Any) -> dict[str, Any]:
     if not isinstance(wanted, dict) or not isinstance(wanted.get("match"), str) or not wanted["match"].strip():
         raise ValueError('Give an object with "match", such as "POST /rest/api/3/issue", and "fault".')
-    if wanted.get("fault") not in KINDS:
+    if wanted.get("fault") not in list(KINDS):
         raise ValueError(f'"fault" must be one of {", ".join(KINDS)}.')
     unknown = set(wanted) - {"match", "fault", "seconds", "times", "probability"}
     if unknown:

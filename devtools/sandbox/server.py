@@ -5,6 +5,7 @@ import socket
 import struct
 import sys
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -151,8 +152,6 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
-    server_version = "PAO-sandbox"
-    sys_version = ""
     disable_nagle_algorithm = True
     wbufsize = -1  # headers and body leave in one piece
     timeout = IDLE_SECONDS
@@ -161,6 +160,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the base class's name
         """Stay silent: the ledger and the call counts are the log."""
+
+    def version_string(self) -> str:
+        """Return what the Server header says."""
+        return "PAO-sandbox"
 
     def _serve(self) -> None:
         try:
@@ -201,7 +204,7 @@ class _Handler(BaseHTTPRequestHandler):
         host = self.headers.get("Host") or f"{HOST}:{self.server.server_port}"
         return Request(
             method="GET" if self.command == "HEAD" else self.command,
-            path=unquote(parts.path),
+            path=parts.path,
             query=parse_qs(parts.query, keep_blank_values=True),
             headers={name.lower(): value for name, value in self.headers.items()},
             body=body,
@@ -222,10 +225,13 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             template, handler, params = sandbox.router.find(request.method, request.path)
             sandbox.calls[f"{request.method} {template.replace('{version}', params.get('version', ''))}"] += 1
-            request.params = params
+            request.params = {name: unquote(value) for name, value in params.items()}
             return handler(request)
         except Refusal as refusal:
             return refused(refusal)
+        except Exception:  # noqa: BLE001 - a defect of the sandbox must look like a server error, not like a lost call
+            traceback.print_exc()
+            return SIMULATED["500"]
 
     def _misbehave(self, fault: str, seconds: float, request: Request) -> None:
         if fault in {"swallow", "cut"}:

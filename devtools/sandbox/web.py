@@ -1,6 +1,7 @@
 """What passes between the HTTP server and the parts of the sandbox: requests, answers, refusals, routes."""
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -57,7 +58,7 @@ class Request:
 
         """
         try:
-            return json.loads(self.body, parse_constant=_refuse_constant)
+            return _parsed(self.body)
         except (ValueError, RecursionError) as error:
             message = "There was an error parsing JSON. Check that your request body is valid."
             raise Refusal(400, {"errorMessages": [message], "errors": {}}) from error
@@ -83,8 +84,22 @@ class Request:
         )
 
 
+def _parsed(body: bytes) -> Any:
+    value = json.loads(body, parse_constant=_refuse_constant, parse_float=_finite)
+    if b"\\u" in body:
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
+    return value
+
+
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError(f"{digits} is out of range")
+    return value
 
 
 @dataclass(frozen=True)

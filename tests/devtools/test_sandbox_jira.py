@@ -71,7 +71,19 @@ def test_every_wrong_field_is_named_at_once(jira: Client) -> None:
     assert set(reply.json["errors"]) == {"project", "issuetype", "summary", "labels"}
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"fields": 5}', b'{"fields": NaN}', b"[" * 100_000], ids=range(6))
+NO_TICKETS = {
+    "nothing": b"",
+    "cut": b"{",
+    "list": b"[]",
+    "fields is a number": b'{"fields": 5}',
+    "no JSON number": b'{"fields": NaN}',
+    "infinite": b'{"fields": {"customfield_1": 1e999}}',
+    "half a surrogate pair": b'{"fields": {"summary": "\\ud800"}}',
+    "deep": b"[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("body", NO_TICKETS.values(), ids=NO_TICKETS)
 def test_a_body_that_is_no_ticket_is_refused(jira: Client, body: bytes) -> None:
     url = f"{jira.sandbox.base_url}/rest/api/3/issue"
     answer = jira.session.post(url, data=body, auth=("pao", "token"), timeout=TIMEOUT)
