@@ -1,0 +1,282 @@
+"""The JSON Schema of a form is the shadow of its validator: tables per field type, and properties that compare both."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+from jsonschema import Draft7Validator, FormatChecker
+
+from catalog.domain.documents import FIELD_TYPES, NAME_PATTERN, Field, FieldType, Form, Group
+from catalog.domain.form_schema import initial, json_schema, published_pattern, ui_schema
+from catalog.domain.forms import from_html, validate
+from catalog.domain.forms.limits import EMAIL_PATTERN, NUMBER_CAP
+from pao.core.errors import ValidationFailed
+from tests.catalog.domain.templating.hostile import values_checked
+
+
+def field(kind: FieldType = "string", identifier: str = "value", **members: Any) -> Field:
+    return Field(id=identifier, name="Value", type=kind, **members)
+
+
+def form(*fields: Field) -> Form:
+    return Form("Database Name", "What it is called", (Group("basic", "Basic", fields),))
+
+
+def property_of(tested: Field) -> dict[str, Any]:
+    schema = json_schema(form(tested), "Title")["properties"]["basic"]["properties"]["value"]
+    assert schema.pop("title") == "Value"
+    assert schema.pop("x-pao-type") == tested.type
+    return dict(schema)
+
+
+TEXT = {"type": "string", "maxLength": 4096}
+NUMBER = {"type": "number", "minimum": -NUMBER_CAP, "maximum": NUMBER_CAP}
+DATE = {"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
+
+
+@pytest.mark.parametrize(
+    ("tested", "schema"),
+    [
+        (field(), TEXT),
+        (field(required=True), TEXT | {"minLength": 1}),
+        (field(default="x", description="Help"), TEXT | {"default": "x", "description": "Help"}),
+        (field(immutable=True), TEXT | {"x-pao-immutable": True}),
+        (field(validation={"pattern": "[a-z]+", "min": 2, "max": 9}),
+         {"type": "string", "minLength": 2, "maxLength": 9, "pattern": "^(?:[a-z]+)$"}),
+        (field("textarea"), {"type": "string", "maxLength": 32768}),
+        (field("email"),
+         {"type": "string", "format": "email", "pattern": EMAIL_PATTERN, "minLength": 1, "maxLength": 254}),
+        (field("email", validation={"pattern": "^.*@example\\.com$"}),
+         {"type": "string", "format": "email", "pattern": EMAIL_PATTERN, "minLength": 1, "maxLength": 254,
+          "allOf": [{"pattern": "^.*@example\\.com$"}]}),
+        # a password's default is not published
+        (field("password", default="x", validation={"strength": "strong"}),
+         TEXT | {"writeOnly": True, "x-pao-strength": "strong"}),
+        (field("number"), NUMBER),
+        (field("number", validation={"min": 0, "max": 10, "step": 0.5}),
+         {"type": "number", "minimum": 0, "maximum": 10, "multipleOf": 0.5}),
+        # binary floats hold no 0.1: a reader's multipleOf would refuse 0.3
+        (field("number", validation={"step": 0.1}), NUMBER | {"x-pao-step": 0.1}),
+        (field("boolean", default=False), {"type": "boolean", "default": False}),
+        (field("select", enum=("a", "b")), {"type": "string", "enum": ["a", "b"]}),
+        (field("select", enum=(1, 2.5)), {"type": "number", "enum": [1, 2.5]}),
+        (field("select", enum=(1, "b")), {"enum": [1, "b"]}),
+        (field("multiselect", required=True, enum=("a",)),
+         {"type": "array", "items": {"type": "string", "enum": ["a"]}, "uniqueItems": True, "minItems": 1,
+          "maxItems": 100}),
+        (field("multiselect", validation={"min": 2, "max": 5}),
+         {"type": "array", "items": TEXT, "minItems": 2, "maxItems": 5}),
+        (field("date"), DATE),
+        (field("date", validation={"min": "2026-01-01", "max": "2026-12-31"}),
+         DATE | {"x-pao-min": "2026-01-01", "x-pao-max": "2026-12-31"}),
+    ],
+)  # fmt: skip
+def test_a_field_as_json_schema(tested: Field, schema: dict[str, Any]) -> None:
+    assert property_of(tested) == schema
+
+
+def test_a_file_is_a_reference_to_an_upload() -> None:
+    schema = property_of(field("file", validation={"maxSize": 10, "types": "image/*, .PDF"}))
+    assert schema["type"] == "object"
+    assert sorted(schema["properties"]) == sorted(schema["required"]) == ["fileId", "name", "size", "type"]
+    assert schema["properties"]["size"] == {"type": "integer", "minimum": 0, "maximum": 10}
+    assert schema["x-pao-accept"] == ["image/*", ".pdf"]
+
+
+def test_the_schema_is_nested_by_group_so_that_the_data_is_current() -> None:
+    schema = json_schema(form(field(required=True), field("number", "size")), "Database")
+    Draft7Validator.check_schema(schema)
+    assert schema["$schema"] == "http://json-schema.org/draft-07/schema#"
+    assert schema["title"] == "Database"
+    assert list(schema["properties"]) == ["name", "basic"]
+    assert schema["required"] == ["name", "basic"]
+    assert schema["properties"]["name"]["pattern"] == NAME_PATTERN
+    assert schema["properties"]["name"]["title"] == "Database Name"
+    assert schema["properties"]["name"]["description"] == "What it is called"
+    group = schema["properties"]["basic"]
+    assert (group["title"], group["required"], group["additionalProperties"]) == ("Basic", ["value"], False)
+    assert json_schema(form(field()), "")["required"] == ["name"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "published"),
+    [
+        (NAME_PATTERN, NAME_PATTERN),
+        ("[a-z]+", "^(?:[a-z]+)$"),
+        ("^a|b$", "^(?:^a|b$)$"),
+        ("^a\\$", "^(?:^a\\$)$"),
+        ("^a\\\\$", "^a\\\\$"),
+    ],
+)
+def test_a_published_pattern_is_anchored_at_both_ends(pattern: str, published: str) -> None:
+    assert published_pattern(pattern) == published
+
+
+@pytest.mark.parametrize(
+    ("tested", "hints"),
+    [
+        (field(), None),
+        (field(placeholder="db-01"), {"ui:placeholder": "db-01"}),
+        (field("textarea"), {"ui:widget": "textarea"}),
+        (field("email"), None),
+        (field("password"), {"ui:widget": "password"}),
+        (field("number"), {"ui:widget": "updown"}),
+        (field("boolean"), None),
+        (field("select", enum=("a", "b", "c")), {"ui:widget": "radio"}),
+        (field("select", enum=("a", "b", "c", "d")), {"ui:widget": "select"}),
+        (field("multiselect", enum=("a",)), {"ui:widget": "checkboxes"}),
+        (field("multiselect"), None),
+        (field("date"), None),
+    ],
+)
+def test_the_ui_schema_names_stock_widgets(tested: Field, hints: dict[str, str] | None) -> None:
+    schema = ui_schema(form(tested))
+    assert schema["ui:order"] == ["name", "basic"]
+    assert schema["basic"]["ui:order"] == ["value"]
+    assert schema["basic"].get("value") == hints
+
+
+@pytest.mark.parametrize(
+    ("tested", "begins"),
+    [
+        (field(), {}),
+        (field("number", default=2), {"value": 2}),
+        (field("boolean", default=True), {"value": True}),
+        (field("boolean"), {}),
+        # what a checkbox shows is what is sent: required does not mean "must tick"
+        (field("boolean", required=True), {"value": False}),
+        (field("password", default="x"), {}),
+    ],
+)
+def test_a_page_begins_with_the_defaults(tested: Field, begins: dict[str, Any]) -> None:
+    assert initial(form(tested)) == {"basic": begins}
+
+
+def test_every_type_has_a_schema_and_both_ways_of_posting_give_the_same_data() -> None:
+    fields = [
+        field(kind, f"a{kind}", enum=("a",) if "select" in kind else ()) for kind in FIELD_TYPES if kind != "file"
+    ]
+    values: dict[str, tuple[str, Any]] = {
+        "string": ("x", "x"),
+        "textarea": ("x\r\ny", "x\ny"),
+        "email": ("a@b.co", "a@b.co"),
+        "password": ("pw", "pw"),
+        "number": ("2.5", 2.5),
+        "boolean": ("on", True),
+        "select": ("a", "a"),
+        "multiselect": ("a", ["a"]),
+        "date": ("2026-01-31", "2026-01-31"),
+    }
+    data = {"name": "orders", "basic": {f"a{kind}": value for kind, (_, value) in values.items()}}
+    tested = form(*fields)
+    assert validate(tested, data) == data
+    assert is_schema_valid(tested, data)
+    post = {"name": ["orders"], **{f"basic.a{kind}": [text] for kind, (text, _) in values.items()}}
+    assert from_html(tested, post) == data
+
+
+def is_schema_valid(tested: Form, data: object) -> bool:
+    return Draft7Validator(json_schema(tested, "T"), format_checker=FormatChecker()).is_valid(data)
+
+
+def is_accepted(tested: Form, data: object) -> bool:
+    try:
+        validate(tested, data)
+    except ValidationFailed:
+        return False
+    return True
+
+
+# Left out of the alphabet is what the module's docstring names: NUL, surrogates, and the last line feed that Python's $
+# lets pass.
+TEXTS = st.text("ab1-._@ é😀/", max_size=6)
+DAYS = st.dates().map(str) | st.sampled_from(["2026-02-30", "2026-1-1", "", "x"])
+FILES = st.fixed_dictionaries(
+    {
+        "fileId": st.uuids().map(str) | TEXTS,
+        "name": TEXTS,
+        "size": st.integers(-1, 20) | st.sampled_from([5.0, 5.5, True, "5"]),
+        "type": st.sampled_from(["text/plain", "image/png", "x", ""]),
+    },
+    optional={"extra": st.just(1)},
+)
+EMAILS = st.sampled_from(["a@b.co", "a.b@c.d.org", "@", "a@b", "a@-b.co", "a@b.co.", "a b@c.de"])
+CHOICES: tuple[Any, ...] = ("a", 1, 2.5, True, 0, "")
+SCALARS = TEXTS | EMAILS | DAYS | st.integers(-5, 25) | st.floats(-5, 25) | st.booleans() | st.none() | st.integers()
+ANYTHING = SCALARS | st.lists(SCALARS, max_size=4) | FILES | st.sampled_from(CHOICES)
+LIKELY: dict[FieldType, SearchStrategy[Any]] = {
+    "string": TEXTS,
+    "textarea": TEXTS,
+    "email": EMAILS,
+    "password": TEXTS,
+    "number": st.integers(-5, 25) | st.floats(-5, 25) | st.integers(-10, 50).map(lambda half: half / 2),
+    "boolean": st.booleans(),
+    "select": st.sampled_from(CHOICES),
+    "multiselect": st.lists(st.sampled_from(CHOICES), max_size=4) | st.lists(TEXTS, max_size=4),
+    "date": DAYS,
+    "file": FILES,
+}
+RULES: dict[FieldType, SearchStrategy[dict[str, Any]]] = {
+    kind: st.fixed_dictionaries(
+        {},
+        optional={
+            "pattern": st.sampled_from(["[a-b]+", "^a.*$", "^a|b$", "a?", r"^[\w.-]+$"]),
+            "minLength": st.integers(0, 3),
+            "maxLength": st.integers(3, 5),
+        },
+    )
+    for kind in ("string", "textarea", "password")
+} | {
+    "email": st.just({}),
+    "boolean": st.just({}),
+    "select": st.just({}),
+    "date": st.just({}),
+    "number": st.fixed_dictionaries(
+        {}, optional={"min": st.integers(-3, 3), "max": st.integers(3, 20), "step": st.sampled_from([1, 2, 0.5, 0.25])}
+    ),
+    "multiselect": st.fixed_dictionaries({}, optional={"min": st.integers(0, 2), "max": st.integers(2, 3)}),
+    "file": st.fixed_dictionaries({}, optional={"maxSize": st.integers(0, 20)}),
+}
+# What draft-07 cannot say, so that only one direction holds.
+UNSAID: dict[FieldType, SearchStrategy[dict[str, Any]]] = {
+    "password": st.fixed_dictionaries({"strength": st.sampled_from(["weak", "medium", "strong"])}),
+    "number": st.fixed_dictionaries({"step": st.sampled_from([0.1, 0.3, 1e-9])}),
+    "date": st.fixed_dictionaries({"min": st.dates().map(str), "max": st.dates().map(str)}),
+    "file": st.fixed_dictionaries({"accept": st.sampled_from([[".a"], ["image/*"], "text/plain,.b"])}),
+}
+
+
+@st.composite
+def forms_and_data(draw: st.DrawFn, rules: dict[FieldType, SearchStrategy[dict[str, Any]]]) -> tuple[Form, Any]:
+    kind: FieldType = draw(st.sampled_from(sorted(rules)))
+    enum = CHOICES if kind == "select" or (kind == "multiselect" and draw(st.booleans())) else ()
+    tested = form(
+        field(kind, required=draw(st.booleans()), enum=enum, validation=draw(rules[kind])), field("number", "other")
+    )
+    group = draw(
+        st.fixed_dictionaries({}, optional={"value": LIKELY[kind] | ANYTHING, "other": st.just(1)})
+        | st.fixed_dictionaries({"value": LIKELY[kind]}, optional={"vaule": st.just(1)})
+        | st.fixed_dictionaries({"value": LIKELY[kind]})
+    )
+    data = draw(
+        st.fixed_dictionaries({"name": st.just("orders"), "basic": st.just(group)})
+        | st.fixed_dictionaries({}, optional={"name": TEXTS, "basic": SCALARS, "more": SCALARS})
+        | st.just({"name": "orders"})
+    )
+    return tested, data
+
+
+@values_checked(1500)
+@given(forms_and_data(RULES))
+def test_the_schema_accepts_what_the_validator_accepts_and_nothing_else(drawn: tuple[Form, Any]) -> None:
+    tested, data = drawn
+    assert is_schema_valid(tested, data) == is_accepted(tested, data)
+
+
+@values_checked(500)
+@given(forms_and_data(UNSAID))
+def test_the_schema_never_refuses_what_the_validator_accepts(drawn: tuple[Form, Any]) -> None:
+    tested, data = drawn
+    assert is_schema_valid(tested, data) or not is_accepted(tested, data)
