@@ -1,6 +1,7 @@
 """The actions of an item: ids, outputs, references and secrets (sections fulfillment and templates)."""
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -25,11 +26,15 @@ from catalog.domain.references import (
 from catalog.domain.schemas import Schemas
 from catalog.domain.uses import Use
 
+_LONGEST_EXPRESSION = 2_000  # as the schema says; longer ones are reported by it
 _SECRET_NAME = re.compile(r"(?:.*[_-])?(?:token|secret|password|passwd|api[_-]?key|access[_-]?key)", re.IGNORECASE)
 
 
 def check_actions(data: Mapping[str, Any], uses: tuple[Use, ...], report: Report, schemas: Schemas) -> None:
     """Report what is wrong with the actions of an item; `uses` are all references in their templates."""
+    by_action = defaultdict(list)
+    for use in uses:
+        by_action[use.action].append(use)
     ids: set[str] = set()
     for section in SECTIONS:
         keys: set[str] = set()
@@ -39,13 +44,11 @@ def check_actions(data: Mapping[str, Any], uses: tuple[Use, ...], report: Report
             _check_query_names(mapping(action.get("config")), (*path, "config"), report)
     fixed = {**SYSTEM_TARGETS, **form_targets(data), **metadata_targets(data)}
     for section in SECTIONS:
-        outputs: dict[tuple[str, ...], Target] = {}
+        known = dict(fixed)
         for path, action in actions(data, section):
-            own = output_targets(action)
-            for use in uses:
-                if use.action == path:
-                    _check_use(use, {**fixed, **outputs}, report)
-            outputs |= own
+            for use in by_action[path]:
+                _check_use(use, known, report)
+            known |= output_targets(action)
 
 
 def _check_id(action: Mapping[str, Any], path: Path, seen: set[str], report: Report) -> None:
@@ -66,7 +69,7 @@ def _check_outputs(action: Mapping[str, Any], path: Path, keys: set[str], report
             report.add("duplicate_output_key", at, message, hint="The later value wins; rename one.", at_key=True)
         keys.add(key)
         expression = output.get("from") if isinstance(output, Mapping) else output
-        if isinstance(expression, str) and "{{" not in expression:
+        if isinstance(expression, str) and "{{" not in expression and len(expression) <= _LONGEST_EXPRESSION:
             where = (*at, "from") if isinstance(output, Mapping) else at
             _check_expression(expression, str(action.get("type")), where, report, schemas)
 
@@ -115,8 +118,7 @@ def _check_use(use: Use, targets: Targets, report: Report) -> None:
     inside = (use.text, use.reference.offset)
     if target is None:
         message = f"There is nothing at {use.reference}"
-        hint = nearest(use.reference, targets)
-        report.add("unknown_reference", use.path, message, hint=hint, inside=inside)
+        report.add("unknown_reference", use.path, message, hint=lambda: nearest(use.reference, targets), inside=inside)
         return
     if use.bare and target.optional and not fills_gaps(use.reference):
         message = f"{use.reference} may be missing, and would then be written as an empty value, such as 0"

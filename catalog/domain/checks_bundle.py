@@ -1,6 +1,6 @@
 """Bundles: components, their order, and their items' references seen through the bundle's form (section bundle)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,12 +91,15 @@ def _check_item(item: object, path: Path, candidates: Mapping[str, Candidate], r
         return
     candidate = candidates.get(item)
     if candidate is None:
-        items = (key for key, each in candidates.items() if each.kind == "CatalogItem")
-        hint = did_you_mean(item, items)
-        report.add("component_ref_missing", path, f"There is no catalog item {quoted(item)}", hint=hint)
+        message = f"There is no catalog item {quoted(item)}"
+        report.add("component_ref_missing", path, message, hint=lambda: did_you_mean(item, _items(candidates)))
     elif candidate.kind != "CatalogItem":
         message = f"{quoted(item)} is a bundle; a bundle holds items only"
         report.add("component_ref_kind", path, message, hint="List the items of that bundle here.")
+
+
+def _items(candidates: Mapping[str, Candidate]) -> Iterator[str]:
+    return (identifier for identifier, candidate in candidates.items() if candidate.kind == "CatalogItem")
 
 
 def _check_references(
@@ -125,12 +128,18 @@ def _check_references(
     for index, component, candidate in chosen:
         alone = form_targets(candidate.data)
         view = _view(component, ("components", index, "inputs"), {**shared, **form}, alone, report)
+        seen = {**shared, **form, **view}
         told: set[object] = set()
-        for use in candidate.uses:
-            for code, message, hint in _problems(use, {**shared, **form, **view}, alone):
+        # One use of each kind is enough: where it stands in the item's file matters not here.
+        for use in {_nature(use): use for use in reversed(candidate.uses)}.values():
+            for code, message, advice in _problems(use, seen, alone):
                 if (code, use.reference.path) not in told:
                     told.add((code, use.reference.path))
-                    report.add(code, ("components", index, "catalogItem"), message, hint=hint)
+                    report.add(code, ("components", index, "catalogItem"), message, hint=advice)
+
+
+def _nature(use: Use) -> tuple[object, ...]:
+    return use.reference.path, use.reference.functions, use.where, use.bare, use.over_https
 
 
 def _all_outputs(data: Mapping[str, Any]) -> dict[Steps, Target]:
@@ -176,7 +185,7 @@ def _mapped(template: Template, path: Path, targets: Targets, report: Report) ->
     return Target(found[0].family, found[0].optional and not fills_gaps(template.lone), secret)
 
 
-def _problems(use: Use, targets: Targets, alone: Targets) -> Iterator[tuple[str, str, str]]:
+def _problems(use: Use, targets: Targets, alone: Targets) -> Iterator[tuple[str, str, str | Callable[[], str]]]:
     """Yield code, message and hint of what is wrong with one use of an item's template inside the bundle."""
     reference: Reference = use.reference
     target = resolve(reference, targets)
@@ -192,7 +201,7 @@ def _problems(use: Use, targets: Targets, alone: Targets) -> Iterator[tuple[str,
             )
         elif reference.namespace in {"metadata", "output"}:
             message = f"The item uses {reference}, and nothing in this bundle offers it"
-            yield "unknown_reference", message, nearest(reference, targets)
+            yield "unknown_reference", message, lambda: nearest(reference, targets)
         return
     if before is not None and (message := _difference(use, target, before)):
         yield "component_field_differs", message, "Give the field the item's type, and make it required if it is there."

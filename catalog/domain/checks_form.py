@@ -101,10 +101,16 @@ def _check_default(kind: str, field: Mapping[str, Any], path: Path, report: Repo
     enum = field.get("enum")
     if kind not in {"select", "multiselect"} or not isinstance(enum, list):
         return
+    # By type, too: 1 and true are equal in Python, and different to everybody else.
+    values = {(type(value), value) for value in enum if isinstance(value, str | int | float)}
     for entry in default if kind == "multiselect" else [default]:
-        if not any(type(entry) is type(value) and entry == value for value in enum):
-            hint = did_you_mean(str(entry), map(str, enum))
+        if (type(entry), entry) not in values:
+            hint = _nearest_of(entry, enum)
             report.add("default_not_in_enum", at, f"The default {quoted(entry)} is not in enum", hint=hint)
+
+
+def _nearest_of(entry: object, enum: list[Any]) -> Callable[[], str]:
+    return lambda: did_you_mean(str(entry), map(str, enum))
 
 
 def _is_number(value: object) -> bool:

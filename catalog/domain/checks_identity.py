@@ -58,7 +58,7 @@ def check_kind(data: Mapping[str, Any], report: Report) -> Kind | None:
         report.add(
             "kind_missing", ("kind",), "`kind` is missing", hint="Add `kind: CatalogItem` or `kind: CatalogBundle`."
         )
-    elif kind not in {"CatalogItem", "CatalogBundle"}:
+    elif kind not in ("CatalogItem", "CatalogBundle"):
         hint = did_you_mean(str(kind), ("CatalogItem", "CatalogBundle"))
         report.add("kind_unknown", ("kind",), f"{quoted(kind)} is no kind of document", hint=hint)
     else:

@@ -1,7 +1,7 @@
 """Findings: what is wrong with a catalog document, where, and what to do about it."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from catalog.domain.codes import CODES, Profile, Severity
@@ -30,8 +30,17 @@ class Finding:
         return asdict(self)
 
 
+MAX_FINDINGS = 200
+_MAX_SEARCHES = 20
+_MAX_CHOICES = 300
+
+
 class Report:
-    """Collects the findings of one document, in one profile; knows where each path stands in the file."""
+    """Collects the findings of one document, in one profile; knows where each path stands in the file.
+
+    It keeps the first 200, and the first error whenever it comes, and searches the nearest name for the first 20: more
+    would help nobody, and a hostile document could make it take long.
+    """
 
     def __init__(self, *, file: str, positions: Positions, profile: Profile) -> None:
         """Take the document's file name, where its members stand, and the profile that grades the findings."""
@@ -39,6 +48,7 @@ class Report:
         self.findings: list[Finding] = []
         self._positions = positions
         self._profile = profile
+        self._searches = 0
 
     def add(
         self,
@@ -46,7 +56,7 @@ class Report:
         path: Path,
         message: str,
         *,
-        hint: str = "",
+        hint: str | Callable[[], str] = "",
         at_key: bool = False,
         inside: tuple[str, int] | None = None,
         severity: Severity | None = None,
@@ -55,14 +65,21 @@ class Report:
         """Add a finding at the value of `path` (or its key, or the nearest member that exists).
 
         `inside` is the text of the value and an offset in it. `severity` overrides the table in both profiles,
-        `relaxed` in the relaxed one.
+        `relaxed` in the relaxed one. A hint that takes time to find comes as a function.
         """
+        graded = severity or (relaxed if self._profile == "relaxed" else None) or CODES[code].severity(self._profile)
+        if len(self.findings) >= MAX_FINDINGS and (graded == "warning" or self.has_errors):
+            return
         if inside is not None:
             line, column = self._positions.inside(path, *inside)
         else:
             line, column = self._positions.key(path) if at_key else self._positions.value(path)
-        graded = severity or (relaxed if self._profile == "relaxed" else None) or CODES[code].severity(self._profile)
-        self.findings.append(Finding(code, graded, self.file, dotted(path), line, column, message, hint))
+        words = hint if isinstance(hint, str) else self._searched(hint)
+        self.findings.append(Finding(code, graded, self.file, dotted(path), line, column, message, words))
+
+    def _searched(self, hint: Callable[[], str]) -> str:
+        self._searches += 1
+        return hint() if self._searches <= _MAX_SEARCHES else ""
 
     @property
     def has_errors(self) -> bool:
@@ -93,8 +110,17 @@ def _nearest(word: str, choices: Sequence[str]) -> str:
     same = folded.get(word.lower().replace("_", "").replace("-", ""))
     if same:
         return same
+    if len(choices) > _MAX_CHOICES:
+        # Comparing is slow; among very many names the nearest one begins alike.
+        choices = sorted(choices, key=lambda choice: -_alike(choice, word))[:_MAX_CHOICES]
     near = difflib.get_close_matches(word[:100], choices, n=1, cutoff=0.6)
     return near[0] if near else ""
+
+
+def _alike(one: str, other: str) -> int:
+    """Return how many characters two names share at their beginning."""
+    pairs = zip(one, other, strict=False)
+    return next((count for count, (left, right) in enumerate(pairs) if left != right), min(len(one), len(other)))
 
 
 def quoted(value: object, limit: int = 60) -> str:

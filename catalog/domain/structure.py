@@ -5,7 +5,7 @@ it is softened (`x-pao-relaxed` when a catalog is loaded, `x-pao-severity` alway
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -51,6 +51,9 @@ def check_structure(data: dict[str, Any], kind: str, report: Report, schemas: Sc
             _report(error, report)
 
 
+_Hint = str | Callable[[], str]
+
+
 def _report(error: ValidationError, report: Report) -> None:
     keyword = str(error.validator)
     schema: Schema = error.schema if isinstance(error.schema, dict) else {}
@@ -60,7 +63,8 @@ def _report(error: ValidationError, report: Report) -> None:
     if keyword == "required":
         subject = schema.get("properties", {}).get(name, {})
         code = subject.get("x-pao-missing", "required_missing")
-        message, hint = f"`{name}` is missing", _described(subject)
+        message = f"`{name}` is missing"
+        hint: _Hint = _described(subject)
     else:
         code = _code(keyword, schema)
         message, hint = _told(keyword, error, schema, name)
@@ -89,18 +93,20 @@ def _described(schema: Schema) -> str:
     return f"Add it: {text[:1].lower()}{text[1:]}" if text else "Add it."
 
 
-def _told(keyword: str, error: ValidationError, schema: Schema, name: object) -> tuple[str, str]:
+def _told(keyword: str, error: ValidationError, schema: Schema, name: object) -> tuple[str, _Hint]:
     """Return message and hint."""
     value: Any = error.instance
     bound: Any = error.validator_value
     rule = schema.get("x-pao-rule", "")
     if keyword == "additionalProperties":
-        return f"{quoted(name)} is not known here", did_you_mean(str(name), schema.get("properties", ()))
+        known = schema.get("properties", ())
+        return f"{quoted(name)} is not known here", lambda: did_you_mean(str(name), known)
     if keyword == "type":
         allowed = [bound] if isinstance(bound, str) else bound
         return f"`{name}` must be {' or '.join(_WORDS[each] for each in allowed)}, not {_kind_of(value)}", ""
     if keyword == "enum":
-        return f"{quoted(value)} is not one of {', '.join(map(str, bound))}", did_you_mean(str(value), map(str, bound))
+        listed = [str(each) for each in bound]
+        return f"{quoted(value)} is not one of {', '.join(listed)}", lambda: did_you_mean(str(value), listed)
     if keyword == "pattern":
         return f"{quoted(value)} {rule}", _example(schema)
     if keyword in {"const", "not"}:

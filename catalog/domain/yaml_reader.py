@@ -115,9 +115,9 @@ def _finding(file: str, problem: Refused) -> Finding:
     return _make(file, problem.code, problem.message, problem.line, problem.column, problem.hint)
 
 
-def _refused(file: str, code: str, message: str, line: int, column: int, hint: str) -> Reading:  # noqa: PLR0917 - a finding's members in order
+def _refused(file: str, code: str, message: str, line: int, column: int, hint: str) -> Reading:
     return Reading(None, NOWHERE, (_make(file, code, message, line, column, hint),))
 
 
-def _make(file: str, code: str, message: str, line: int, column: int, hint: str, path: str = "") -> Finding:  # noqa: PLR0917 - a finding's members in order
+def _make(file: str, code: str, message: str, line: int, column: int, hint: str, path: str = "") -> Finding:
     return Finding(code, CODES[code].strict, file, path, line, column, message, hint)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from catalog.domain.checker import check
 from catalog.domain.codes import CODES
+from catalog.domain.findings import MAX_FINDINGS, did_you_mean
 from catalog.domain.schemas import schemas
 from tests.catalog.domain.catalog_files import BUNDLE, BUNDLE_FILE, ITEM, ITEM_FILE, OTHER_FILE, changed, found, told
 
@@ -400,3 +401,20 @@ def _mutated(draw: st.DrawFn) -> dict[str, bytes]:
 def test_whatever_shape_a_member_has_the_answer_is_findings(files: dict[str, bytes]) -> None:
     checked = check(files, profile="relaxed")
     assert len(checked.entries) + len({f.file for f in checked.findings if f.severity == "error"}) == len(files)
+
+
+def test_many_mistakes_are_told_up_to_a_limit_and_no_error_is_lost() -> None:
+    unknown = " ".join(f"{{{{.current.basic.x{n}}}}}" for n in range(300))
+    body = ('"title": "{{.current.basic.title}}"', f'"title": "{unknown}"')
+    leak = ("{{.current.basic.class}}", "{{.current.basic.secret}}")
+    checked = check({ITEM_FILE: changed(ITEM_FILE, body, leak)[ITEM_FILE]}, profile="strict")
+    assert [finding.code for finding in checked.findings if finding.severity == "error"] == ["secret_disclosed"]
+    assert len(checked.findings) == MAX_FINDINGS + 1
+    assert sum(bool(finding.hint) for finding in checked.findings) == 21  # twenty searched, and the error's own
+    assert checked.entries == ()
+
+
+@pytest.mark.parametrize("count", [3, 1000])
+def test_the_nearest_name_is_found_among_few_and_many(count: int) -> None:
+    names = [f"database-n{number}-test" for number in range(count)]
+    assert did_you_mean("database-n2-tset", names) == "Did you mean `database-n2-test`?"
