@@ -31,13 +31,12 @@ def section(config: Mapping[str, Any], path: str, *, required: bool = False) -> 
 def text(config: Mapping[str, Any], path: str, *, default: str | None = None) -> str:
     """Return the text at `path`, without white space around it; without a default it must be there and not empty."""
     found = config.get(path.rpartition(".")[2])
-    if found is None or found == "":
-        if default is None:
-            raise invalid(path, "is missing or empty")
-        return default
-    if isinstance(found, bool) or not isinstance(found, str | int | float):
+    if found is not None and (isinstance(found, bool) or not isinstance(found, str | int | float)):
         raise invalid(path, "must be text")
-    return str(found).strip()
+    said = "" if found is None else str(found).strip()
+    if not said and default is None:
+        raise invalid(path, "is missing or empty")
+    return said or default or ""
 
 
 def texts(config: Mapping[str, Any], path: str) -> tuple[str, ...]:

@@ -87,9 +87,11 @@ class HttpDoor:
         total = timeout_seconds or self.limits.connect_seconds + self.limits.read_seconds
         if not_after is not None:
             total = min(total, max(not_after - began, 0.0))
-        exchange = Exchange(policy, self.limits, not_after, began + total)
+        exchange = Exchange(policy, self.limits, began + total)
         secrets = redaction.secrets_in(prepared.headers)
         with _failures_told(exchange, prepared, secrets):
+            if not_after is not None and not_after - began < LEAST_SECONDS:
+                raise TimeoutError("too little time is left in this attempt to begin a call")
             answer = self._exchanged(prepared, exchange, began)
         shown = redaction.masked_url(prepared.url or "", secrets)
         log.info("external.answer", method=method, url=shown, status=answer.status, elapsed_ms=answer.elapsed_ms)
@@ -208,10 +210,7 @@ def _read(raw: Any, most: int) -> tuple[bytes, str]:
 def _failures_told(exchange: Exchange, prepared: requests.PreparedRequest, secrets: Sequence[str]) -> Iterator[None]:
     """Turn what goes wrong on the way into one of the two things it can mean (rule R3)."""
     what = f"{prepared.method} {redaction.masked_url(prepared.url or '', secrets)}"
-    late = exchange.begins_before is not None and exchange.begins_before - clock.monotonic() < LEAST_SECONDS
     try:
-        if late:
-            raise TimeoutError("too little time is left in this attempt to begin a call")
         yield
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         cause = redaction.masked_text(_cause(error), secrets, 300)

@@ -111,7 +111,7 @@ class JiraClient:
         """Return the tickets that carry `label`. JIRA's index may lag: an empty list proves nothing (F47)."""
         quoted = label.replace("\\", "\\\\").replace('"', '\\"')
         query = {"jql": f'labels = "{quoted}" ORDER BY created ASC', "fields": ["summary"], "maxResults": 50}
-        return [self._issue(found) for found in self._searched(query, not_after)]
+        return self._searched(query, not_after)
 
     def issue(self, key: str, fields: str, *, not_after: float | None = None) -> Mapping[str, Any]:
         """Return the named fields (with commas between) of a ticket; raises `CallRefused` when there is none to see."""
@@ -153,7 +153,7 @@ class JiraClient:
         """Return the address at which people open the ticket."""
         return f"{self.url}/browse/{key}"
 
-    def _searched(self, query: Mapping[str, Any], not_after: float | None) -> list[Mapping[str, Any]]:
+    def _searched(self, query: Mapping[str, Any], not_after: float | None) -> list[Issue]:
         if self.api_version != "2":
             return self._issues(self._read("POST", "/search/jql", json=query, not_after=not_after))
         try:
@@ -164,11 +164,13 @@ class JiraClient:
                 raise
         return self._issues(self._read("POST", "/search/jql", json=query, not_after=not_after))
 
-    def _issues(self, found: Any) -> list[Mapping[str, Any]]:
-        issues = found.get("issues") if isinstance(found, Mapping) else None
-        if not isinstance(issues, list) or not all(isinstance(one, Mapping) and "key" in one for one in issues):
-            raise ConnectFailed("JIRA answered a search with something else than tickets. Nothing was changed.")
-        return issues
+    def _issues(self, found: Any) -> list[Issue]:
+        try:
+            return [self._issue(issue) for issue in found["issues"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConnectFailed(
+                "JIRA answered a search with something else than tickets. Nothing was changed."
+            ) from error
 
     def _issue(self, data: Any) -> Issue:
         key = str(data["key"])

@@ -45,7 +45,6 @@ class Exchange:
 
     policy: Policy
     limits: Limits
-    begins_before: float | None
     ends: float
     sent: bool = False
 
@@ -93,8 +92,6 @@ class Connection(HTTPConnection):
         if self.sock is None:
             self.connect()
         exchange = current.get()
-        if not exchange.sent and exchange.begins_before is not None and clock.monotonic() > exchange.begins_before:
-            raise TimeoutError("the time in which this call might begin is over")
         self.sock.settimeout(exchange.left(exchange.limits.read_seconds))
         exchange.sent = True
         self._used = clock.monotonic()

@@ -28,7 +28,7 @@ from pao.core.context import correlation_id
 from pao.core.errors import ActionFailed, CallRefused, ConnectFailed, OutcomeUnknown, TemplateError
 from tests.pao.clients.server import Answering, FaultServer, Request, answer, raw, reset
 
-LIMITS = Limits(connect_seconds=0.5, read_seconds=0.3, max_bytes=2000)
+LIMITS = Limits(connect_seconds=5, read_seconds=5, max_bytes=2000)
 
 
 class Everything:
@@ -190,7 +190,6 @@ def test_no_netrc_and_no_cookies(door: HttpDoor, tmp_path: Any, monkeypatch: pyt
 
 
 def test_a_call_that_may_not_begin_any_more_is_not_begun(door: HttpDoor) -> None:
-    # A frozen worker that wakes up after its time must not send (F49).
     with FaultServer([answer(200)]) as server:
         with pytest.raises(ConnectFailed, match="too little time"):
             _get(door, server.url, not_after=clock.monotonic() + 0.5)
@@ -201,6 +200,7 @@ def test_a_call_that_may_not_begin_any_more_is_not_begun(door: HttpDoor) -> None
 def test_the_moment_is_checked_again_right_before_the_first_byte(
     door: HttpDoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A frozen worker that wakes up after its time must not send (F49).
     moment = 0.0
     monkeypatch.setattr(clock, "monotonic", lambda: moment)
 
@@ -209,7 +209,7 @@ def test_the_moment_is_checked_again_right_before_the_first_byte(
             nonlocal moment
             moment = 100.0
 
-    with FaultServer([answer(200)]) as server, pytest.raises(ConnectFailed, match="is over"):
+    with FaultServer([answer(200)]) as server, pytest.raises(ConnectFailed, match="longer than it may"):
         door.call("GET", server.url, policy=Late(), not_after=10.0, timeout_seconds=1000)
     assert not server.requests
 
@@ -339,7 +339,7 @@ def _drip(connection: socket.socket, request: Request) -> bool:
 def test_no_answer_after_sending_is_unknown_and_not_repeated(door: HttpDoor, fault: Answering) -> None:
     with FaultServer([fault]) as server:
         with pytest.raises(OutcomeUnknown, match="was sent"):
-            door.call("POST", server.url, policy=EVERYTHING, body=b"x", timeout_seconds=1.0)
+            door.call("POST", server.url, policy=EVERYTHING, body=b"x", timeout_seconds=0.6)
         assert len(server.requests) == 1
 
 
