@@ -4,6 +4,7 @@ With DATABASE_URL given, that server is used instead. Workers of pytest-xdist sh
 """
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -20,20 +21,24 @@ SETTINGS = {
     "PAO_JIRA_USER": "tests",
     "PAO_JIRA_TOKEN": "pretend",
 }
-_server: list[EmbeddedPostgres] = []
+_started: list[tuple[EmbeddedPostgres, tempfile.TemporaryDirectory[str]]] = []
 
 
 def pytest_addoption() -> None:
     """Prepare the environment: the earliest hook there is, for pytest-django reads the settings right after it."""
     os.environ.update(SETTINGS)
     if "DATABASE_URL" not in os.environ:
-        server = EmbeddedPostgres(Path(__file__).resolve().parent.parent / ".pao" / "tests", durable=False)
+        place = Path(__file__).resolve().parent.parent / ".pao" / "tests"
+        place.mkdir(parents=True, exist_ok=True)
+        directory = tempfile.TemporaryDirectory(dir=place, ignore_cleanup_errors=True)
+        server = EmbeddedPostgres(Path(directory.name) / "postgres", durable=False)
         os.environ["DATABASE_URL"] = server.start()
-        _server.append(server)
+        _started.append((server, directory))
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure() -> None:
     """Stop the server that this process started."""
-    for server in _server:
+    for server, directory in _started:
         server.stop()
+        directory.cleanup()
