@@ -79,8 +79,12 @@ def test_a_plain_call(door: HttpDoor) -> None:
 
 
 def test_without_a_correlation_id_the_call_gets_a_fresh_one(door: HttpDoor) -> None:
-    with FaultServer([answer(200)]) as server:
-        _get(door, server.url)
+    token = correlation_id.set("")
+    try:
+        with FaultServer([answer(200)]) as server:
+            _get(door, server.url)
+    finally:
+        correlation_id.reset(token)
     assert len(server.requests[0].headers["x-correlation-id"]) == 36
 
 
@@ -293,11 +297,11 @@ def test_a_name_is_resolved_once_and_the_checked_address_is_the_one_used(
 
 
 def test_the_next_address_is_tried_when_one_does_not_answer(door: HttpDoor, monkeypatch: pytest.MonkeyPatch) -> None:
-    with FaultServer([answer(200)]) as server, socket.create_server(("127.0.0.2", 0)) as closed:
+    with FaultServer([answer(200)]) as server, socket.create_server(("127.0.0.1", 0)) as closed:
         port, dead = int(server.url.rpartition(":")[2]), closed.getsockname()[1]
         closed.close()
         found = [
-            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.2", dead)),
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", dead)),
             (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)),
         ]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
