@@ -108,34 +108,38 @@ def _check_references(
     candidates: Mapping[str, Candidate],
     report: Report,
 ) -> None:
-    form = form_targets(data)
-    shared: dict[Steps, Target] = {**SYSTEM_TARGETS, **metadata_targets(data)}
     chosen = [
         (index, component, candidate)
         for index, component in listed
         if (candidate := candidates.get(str(component.get("catalogItem")))) and candidate.kind == "CatalogItem"
     ]
-    keys: dict[Steps, object] = {}
+    shared = {**SYSTEM_TARGETS, **metadata_targets(data), **form_targets(data)}
+    writers: dict[Steps, object] = {}
     for index, component, candidate in chosen:
-        shared |= metadata_targets(candidate.data)
         outputs = _all_outputs(candidate.data)
-        for output in outputs.keys() & keys.keys():
-            message = f"The output {quoted(output[1])} is written by {quoted(keys[output])}, too"
+        for output in outputs.keys() & writers.keys():
+            message = f"The output {quoted(output[1])} is written by {quoted(writers[output])}, too"
             hint = "The later value wins; rename one."
             report.add("duplicate_output_key", ("components", index, "catalogItem"), message, hint=hint)
-        keys |= dict.fromkeys(outputs, component.get("id"))
-        shared |= outputs
+        writers |= dict.fromkeys(outputs, component.get("id"))
+        shared |= metadata_targets(candidate.data) | outputs
     for index, component, candidate in chosen:
-        alone = form_targets(candidate.data)
-        view = _view(component, ("components", index, "inputs"), {**shared, **form}, alone, report)
-        seen = {**shared, **form, **view}
-        told: set[object] = set()
-        # One use of each kind is enough: where it stands in the item's file matters not here.
-        for use in {_nature(use): use for use in reversed(candidate.uses)}.values():
-            for code, message, advice in _problems(use, seen, alone):
-                if (code, use.reference.path) not in told:
-                    told.add((code, use.reference.path))
-                    report.add(code, ("components", index, "catalogItem"), message, hint=advice)
+        _check_component(component, ("components", index), candidate, shared, report)
+
+
+def _check_component(
+    component: Mapping[str, Any], path: Path, candidate: Candidate, shared: Targets, report: Report
+) -> None:
+    """Report what the item's references miss when they see the bundle instead of the item's own form."""
+    alone = form_targets(candidate.data)
+    seen = {**shared, **_view(component, (*path, "inputs"), shared, alone, report)}
+    told: set[object] = set()
+    # One use of each nature is enough: where it stands in the item's file matters not here.
+    for use in {_nature(use): use for use in reversed(candidate.uses)}.values():
+        for code, message, advice in _problems(use, seen, alone):
+            if (code, use.reference.path) not in told:
+                told.add((code, use.reference.path))
+                report.add(code, (*path, "catalogItem"), message, hint=advice)
 
 
 def _nature(use: Use) -> tuple[object, ...]:

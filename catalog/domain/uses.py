@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from catalog.domain.findings import Report
-from catalog.domain.plain import SECTIONS, actions, mapping
+from catalog.domain.plain import SECTIONS, actions, mapping, texts
 from catalog.domain.positions import Path
 from catalog.domain.schemas import Schemas
 from catalog.domain.templating import Reference, Template, TemplateSyntaxError, UnknownNamespaceError, parse
@@ -64,7 +64,13 @@ def _in_config(
         return
     url = mapping(config.get("endpoint")).get("url")
     over_https = not (isinstance(url, str) and url.lower().startswith("http://"))
-    for found in schemas.template_fields(kind, config):
+    templates = {field.path: field for field in schemas.template_fields(kind, config)}
+    for place, text in texts(config, ()):
+        if "{{" in text and place not in templates:
+            hint = "Only the members that the schema marks as templates are read as such; write the text out."
+            at = (*action_path, "config", *place)
+            report.add("template_syntax", at, "No template is read here", hint=hint, inside=(text, text.index("{{")))
+    for found in templates.values():
         path = (*action_path, "config", *found.path)
         template = parsed(found.text, path, report)
         if template is None:

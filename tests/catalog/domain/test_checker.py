@@ -137,6 +137,7 @@ ITEM_ROWS: list[tuple[str, str, list[str]]] = [
     ("{{.output.url}}", "{{.output.url", ["55:38 template_syntax"]),
     ("{{.output.url}}", "{{.output.url | shout}}", ["55:38 template_syntax"]),
     ('"size": {{.current.basic.size}}', '"size": {{.current.basic.size}},', ["44:30 template_syntax"]),
+    ("issueType: Task", 'issueType: "A {{.current.name}}"', ["33:27 template_syntax"]),
     ("{{.output.url}}", "{{.input.url}}", ["55:38 unknown_namespace"]),
     ("{{.current.basic.size}}", "{{.current.basic.siz}}", ["47:25 unknown_reference"]),
     ("{{.output.url}}", "{{.system.user.age}}", ["55:38 unknown_reference"]),
@@ -359,7 +360,7 @@ def test_an_action_type_is_known_by_its_schema_file(tmp_path: Path) -> None:
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(schema))
-    (tmp_path / "actions" / "carrier-pigeon.json").write_text('{"type": "object", "required": ["loft"]}')
+    (tmp_path / "actions" / "carrier-pigeon.json").write_text('{"required": ["loft"], "x-pao-template": "value"}')
     known = schemas(tmp_path)
     assert known.action_types == ("carrier-pigeon", "jira-ticket", "rest-api")
     files = {ITEM_FILE: changed(ITEM_FILE, ("type: rest-api", "type: carrier-pigeon"))[ITEM_FILE]}
