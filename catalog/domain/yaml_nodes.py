@@ -31,7 +31,7 @@ class Refused(Exception):
         self.hint = hint
 
 
-@dataclass
+@dataclass(slots=True)
 class Node:
     """A scalar, a list or a mapping, where it stands, and how much it is when written out in full."""
 
