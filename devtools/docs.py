@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import django
 from django.core.management import call_command
@@ -46,8 +47,8 @@ def settings_page() -> str:
 
     rows = [f"| `{row.name}` | {row.kind} | {_cell(row.default)} | {row.meaning} |" for row in env.table]
     head = (
-        "# Settings\n\nAll come from the environment; a wrong or unsafe value stops the start with its name. The defaults "
-        "are those of production, unless `DEBUG` is on. Written by `./dev docs` from `pao/settings.py`.\n\n"
+        "# Settings\n\nAll come from the environment; a wrong or unsafe value stops the start with its name. "
+        "Defaults are those with `DEBUG` on. Written by `./dev docs` from `pao/settings.py`.\n\n"
     )
     return head + "| name | kind | default | meaning |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
 
@@ -56,7 +57,7 @@ def states_page() -> str:
     """Return both state machines as tables."""
     from requests_app.domain import states
 
-    def table(moves: Mapping[tuple[str, str], str]) -> str:
+    def table(moves: Mapping[Any, Any]) -> str:
         rows = [f"| {before} | {event} | {after} |" for (before, event), after in moves.items()]
         return "| from | event | to |\n|---|---|---|\n" + "\n".join(rows) + "\n"
 
@@ -73,9 +74,9 @@ def openapi_page() -> str:
 
 def errors_page() -> str:
     """Return the table of error codes."""
-    from pao.api.errors_page import errors_page as page
+    from pao.api.errors_page import error_page_markdown
 
-    return page()
+    return error_page_markdown()
 
 
 def _cell(text: str) -> str:

@@ -1,4 +1,4 @@
-"""`./dev lock`: write the lock files, every package pinned with its hashes, without a word about where they come from."""
+"""`./dev lock`: write the lock files, every package pinned with its hashes, without a word of where they come from."""
 
 import subprocess
 import sys

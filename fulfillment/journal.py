@@ -34,7 +34,7 @@ class TaskJournal:
                 step=step,
                 defaults={"description": description[:500], "sent": dict(sent), "outcome": EffectOutcome.INTENDED},
             )
-            loglines.add(None, f"About to: {description}", task=self._task, sent=dict(sent))
+            loglines.add(self._task, f"About to: {description}", sent=dict(sent))
         failpoint("worker.after_intent")
 
     def done(self, step: str, result: Mapping[str, Any]) -> None:
@@ -58,7 +58,7 @@ class TaskJournal:
 
     def note(self, message: str, **facts: Any) -> None:
         """Add a line to the request's log."""
-        loglines.add(None, message, task=self._task, **facts)
+        loglines.add(self._task, message, **facts)
 
     def unanswered(self) -> list[Effect]:
         """Return the effects, of any attempt, of which nobody knows whether they happened.
@@ -84,4 +84,4 @@ class TaskJournal:
         effect.evidence = evidence[:1000]
         effect.answered_at = now()
         effect.save(update_fields=["outcome", "result", "evidence", "answered_at"])
-        loglines.add(None, f"Looked outside for “{effect.description}”: {evidence}", task=self._task)
+        loglines.add(self._task, f"Looked outside for “{effect.description}”: {evidence}")

@@ -32,7 +32,7 @@ def drain(tell: Told) -> int:
     for message in sqs.receive_dead_letters():
         with transaction.atomic():
             letter, new = DeadLetter.objects.get_or_create(
-                message_id=message.message_id, defaults=_read(message.body, message.group_id, message.receives)
+                message_id=message.message_id, defaults=_read(message.body, message.group_id, message.receive_count)
             )
             if new:
                 facts.dead_letter_arrived(
@@ -40,7 +40,7 @@ def drain(tell: Told) -> int:
                 )
                 tell(letter)
         failpoint("drain.before_delete")
-        sqs.delete_dead_letter(message)
+        sqs.delete_dead_letter(message.receipt_handle)
         log.warning("dead_letter.drained", message=letter.message_id, cause=letter.cause, job=letter.job)
         moved += 1
     return moved

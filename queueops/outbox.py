@@ -18,7 +18,7 @@ def put(*, job: str, args: Sequence[str | int], group_id: str, deduplication_id:
     would refuse or treat as another group (F16, F17).
     """
     for name, value in (("group_id", group_id), ("deduplication_id", deduplication_id)):
-        if not isinstance(value, str) or not 1 <= len(value) <= LONGEST_ID:
+        if type(value) is not str or not 1 <= len(value) <= LONGEST_ID:
             raise ValueError(f"{name} must be text of 1 to {LONGEST_ID} characters, not {value!r}")
     if len(json.dumps(list(args))) > MOST_BYTES:
         raise ValueError(f"a message carries ids only, at most {MOST_BYTES} bytes")

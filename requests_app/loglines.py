@@ -9,19 +9,19 @@ LONGEST_MESSAGE = 1000
 
 
 def add(
-    request: ResourceRequest | None,
+    subject: ResourceRequest | FulfillmentTask,
     message: str,
     *,
-    task: FulfillmentTask | None = None,
     level: LogLevel = LogLevel.INFO,
     **facts: Any,
 ) -> None:
-    """Store one line about a request, or about a task of it (then `request` may be None)."""
-    owner = request.pk if request is not None else task.resource_request_id if task is not None else None
+    """Store one line about a request, or about a task of one."""
+    task = subject if isinstance(subject, FulfillmentTask) else None
     LogLine.objects.create(
-        resource_request_id=owner,
+        tenant=subject.tenant,
+        resource_request_id=task.resource_request_id if task else subject.pk,
         task=task,
-        attempt=task.attempt if task is not None else 0,
+        attempt=task.attempt if task else 0,
         at=now(),
         level=level,
         message=message[:LONGEST_MESSAGE],

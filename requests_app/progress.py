@@ -103,7 +103,7 @@ def complete(
     with transitions.locked(tasks__id=lease.task_id) as (request, tasks):
         task = _find(tasks, lease.task_id)
         if not _holds(lease, task):
-            _log_late(request, task, lease, references)
+            _log_late(task, lease, references)
             return False
         transitions.move_task(
             request,
@@ -117,10 +117,10 @@ def complete(
             calling=False,
         )
         for warning in warnings:
-            loglines.add(request, warning, task=task, level=LogLevel.WARNING)
+            loglines.add(task, warning, level=LogLevel.WARNING)
         if request.state == RequestState.PROCESSING and planner.all_done(tasks):
             transitions.move_request(request, RequestEvent.COMPLETE, reason=reasons.ALL_DONE, by=SYSTEM)
-        loglines.add(request, f"{task}: completed.", task=task, references=list(references))
+        loglines.add(task, f"{task}: completed.", references=list(references))
         dispatch.dispatch_ready(request, tasks)
     return True
 
@@ -130,7 +130,7 @@ def fail(lease: Lease, *, reason: Reason, references: Sequence[Mapping[str, str]
     with transitions.locked(tasks__id=lease.task_id) as (request, tasks):
         task = _find(tasks, lease.task_id)
         if not _holds(lease, task):
-            _log_late(request, task, lease, references)
+            _log_late(task, lease, references)
             return False
         kept = list(references) or task.references
         transitions.move_task(request, task, TaskEvent.FAIL, reason=reason, by=SYSTEM, references=kept, calling=False)
@@ -151,7 +151,7 @@ def recover(task_id: uuid.UUID, attempt: int) -> bool:
             return False
         losses = task.losses + 1
         lost = f"{task}: {reasons.WORKER_LOST.sentence}"
-        loglines.add(request, lost, task=task, level=LogLevel.WARNING, losses=losses)
+        loglines.add(task, lost, level=LogLevel.WARNING, losses=losses)
         if losses >= MOST_LOSSES or request.state == RequestState.ABORTED:
             _stick(request, task, reasons.LOST_TOO_OFTEN, losses=losses)
             return True
@@ -184,7 +184,7 @@ def send_again(task_id: uuid.UUID, attempt: int, *, most_sends: int) -> bool:
         task.sends += 1
         task.queued_at = Now()
         task.save(update_fields=["sends", "queued_at"])
-        loglines.add(request, f"{task}: its message was lost and is sent again.", task=task, level=LogLevel.WARNING)
+        loglines.add(task, f"{task}: its message was lost and is sent again.", level=LogLevel.WARNING)
         dispatch.send(request, task)
     return True
 
@@ -225,18 +225,15 @@ def _stick(request: ResourceRequest, task: FulfillmentTask, reason: Reason, **ch
 
 def _halt(request: ResourceRequest, task: FulfillmentTask, reason: Reason) -> None:
     halted = reasons.task_halted(str(task), reason)
-    loglines.add(request, halted.sentence, task=task, level=LogLevel.ERROR, code=reason.code)
+    loglines.add(task, halted.sentence, level=LogLevel.ERROR, code=reason.code)
     if request.state in REQUEST_ACTIVE:
         transitions.move_request(request, RequestEvent.FAIL, reason=halted, by=SYSTEM)
 
 
-def _log_late(
-    request: ResourceRequest, task: FulfillmentTask, lease: Lease, references: Sequence[Mapping[str, str]]
-) -> None:
+def _log_late(task: FulfillmentTask, lease: Lease, references: Sequence[Mapping[str, str]]) -> None:
     loglines.add(
-        request,
+        task,
         f"{task}: attempt {lease.attempt} ended after the task had moved on; its result changes nothing.",
-        task=task,
         level=LogLevel.WARNING,
         references=list(references),
     )

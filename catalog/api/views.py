@@ -6,7 +6,6 @@ from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -168,7 +167,7 @@ class FormView(ApiView):
 class RefreshView(ApiView):
     """The sync of the catalog."""
 
-    permission_classes: ClassVar[list[type[BasePermission]]] = [IsOperator]
+    permission_classes = [IsOperator]
     query_parameters: ClassVar = {"POST": ()}
 
     @extend_schema(operation_id="catalog_refresh", summary="Sync the catalog now", request=None, responses=SyncShape)

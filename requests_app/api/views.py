@@ -87,7 +87,7 @@ class RequestsView(ApiView):
                 return call.replay
             stored = submit(
                 entry_id=body.validated_data["item_id"],
-                form_data=request.data["form_data"],
+                form_data=dict(request.data)["form_data"],
                 form_version=body.validated_data.get("form_version"),
                 by=self.principal,
             )

@@ -5,7 +5,9 @@ moving. Several may run; each row is sent by one.
 """
 
 import signal
+import threading
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -14,7 +16,6 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import InterfaceError, OperationalError, connection
 
 from fulfillment.reaper import reap
-from pao.core.clock import monotonic
 from pao.core.errors import PaoError
 from queueops.drain import drain
 from queueops.models import DeadLetter
@@ -32,49 +33,52 @@ class Command(BaseCommand):
     """Run until told to stop; every trouble is logged and tried again."""
 
     help = "Send outbox messages, drain dead letters, and recover what has stopped moving."
+    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """One round is enough for a test or a schedule."""
         parser.add_argument("--once", action="store_true", help="one round of everything, then end")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run rounds until SIGTERM or SIGINT."""
-        self.stopping = False
+        """Run until SIGTERM or SIGINT: sending here, the care for what has stopped in a thread beside it."""
         if options["once"]:
-            self._send_all()
+            _send_all()
             _care()
             return
+        stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
+            signal.signal(number, lambda *_: stopping.set())
         log.info("relay.started")
-        self._run()
+        caring = threading.Thread(target=_repeat, args=(_care, settings.PAO_REAP_SECONDS, stopping), name="care")
+        caring.start()
+        _repeat(lambda: _send_and_wait(stopping), 0.0, stopping)
+        caring.join()
         log.info("relay.stopped")
 
-    def _stop(self, *_: Any) -> None:
-        self.stopping = True
 
-    def _run(self) -> None:
-        pause, next_care = 0.0, 0.0
-        while not self.stopping:
-            try:
-                self._send_all()
-                if monotonic() >= next_care:
-                    _care()
-                    next_care = monotonic() + settings.PAO_REAP_SECONDS
-                wait_for_outbox(min(IDLE_SECONDS, settings.PAO_REAP_SECONDS), lambda: self.stopping)
-                pause = 0.0
-            except (OperationalError, InterfaceError, PaoError) as error:
-                pause = min(LONGEST_PAUSE, pause * 2 or 0.2)
-                log.warning("relay.trouble", error=str(error), pause=pause)
-                _forget_connection()
-                self._sleep(pause)
+def _repeat(step: Callable[[], None], interval: float, stopping: threading.Event) -> None:
+    """Do a step every `interval` seconds; after trouble, later and later up to `LONGEST_PAUSE`."""
+    trouble = 0.0
+    while not stopping.is_set():
+        try:
+            step()
+            trouble = 0.0
+        except (OperationalError, InterfaceError, PaoError) as error:
+            trouble = min(LONGEST_PAUSE, trouble * 2 or 0.2)
+            log.warning("relay.trouble", step=threading.current_thread().name, error=str(error), pause=trouble)
+            connection.close()
+        stopping.wait(trouble or interval)
+    connection.close()
 
-    def _send_all(self) -> None:
-        while not self.stopping and send_pending():
-            pass
 
-    def _sleep(self, seconds: float) -> None:
-        signal.sigtimedwait([], seconds)
+def _send_and_wait(stopping: threading.Event) -> None:
+    _send_all()
+    wait_for_outbox(IDLE_SECONDS, stopping.is_set)
+
+
+def _send_all() -> None:
+    while send_pending():
+        pass
 
 
 def _care() -> None:
@@ -93,10 +97,3 @@ def _mark_stuck(letter: DeadLetter) -> None:
     except ValueError:
         return
     progress.mark_stuck(task_id, attempt, reason=DEAD_LETTERED)
-
-
-def _forget_connection() -> None:
-    try:
-        connection.close()
-    except (OperationalError, InterfaceError) as error:
-        log.warning("relay.connection_lost", error=str(error))
