@@ -269,7 +269,7 @@ def _refusal(answer: Answer) -> CallRefused:
     words = [masked_text(str(message), (), 500) for message in messages] if isinstance(messages, list) else []
     words += [f"{detail.field}: {detail.issue}" for detail in details]
     hint = _HINTS.get(answer.status, "")
-    sentence = f"JIRA refused the call with {answer.status}: {'; '.join(words) or 'it gave no reason'}."
+    sentence = f"JIRA refused the call with {answer.status}: {'; '.join(words).rstrip('.') or 'it gave no reason'}."
     return CallRefused(
         f"{sentence} {hint}".strip(),
         details=details,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -86,6 +87,14 @@ def test_defaults(action: JiraTicket, client: JiraClient, sandbox: Sandbox, jour
     action.run(MINIMAL, context(journal))
     fields = client.issue("DBA-1", "priority,issuetype")
     assert (fields["priority"]["name"], fields["issuetype"]["name"]) == ("Medium", "Task")
+
+
+def test_a_single_label_and_no_tracking_page(action: JiraTicket, client: JiraClient, journal: MemoryJournal) -> None:
+    here = replace(context(journal), tracking_url="", summary_of_request="")
+    action.run({"ticket": {**MINIMAL["ticket"], "labels": "one two"}}, here)
+    fields = client.issue("DBA-1", "labels,description")
+    assert "one-two" in fields["labels"]
+    assert "Follow it" not in json.dumps(fields["description"])
 
 
 def test_dependencies_block_the_ticket(action: JiraTicket, client: JiraClient, journal: MemoryJournal) -> None:

@@ -352,7 +352,7 @@ def test_no_answer_after_sending_is_unknown_and_not_repeated(door: HttpDoor, fau
     [
         raw(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nonly this"),
         raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nonly \r\n9\r\nthis"),
-        raw(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\nonly this"),
+        raw(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\nContent-Length: 9\r\n\r\nonly this"),
     ],
     ids=["length", "chunks", "encoding"],
 )
