@@ -1,5 +1,6 @@
 """The asynchronous half of `queueops.transport`: libcurl under kombu's event loop, repaired so that every poll ends."""
 
+import json
 from typing import Any
 
 import pycurl
@@ -26,11 +27,15 @@ class CurlPoller(_CurlClient):  # type: ignore[misc] # as said above
             self._timer.cancel()
         self._timer = self.hub.call_later(msecs / 1000, self._timeout_check) if msecs >= 0 else None
 
+    def _timeout_check(self) -> None:
+        self._on_event(pycurl.SOCKET_TIMEOUT, 0)  # in place of socket_all, which libcurl has given up
+
     def abandon(self) -> None:
         """Read what has arrived, then cut off what is still open, so that no message is sent to nobody."""
         if self._closed:
             return
-        self._timeout_check()
+        for socket in list(self._fds):
+            self._on_event(socket, 0)  # 0: libcurl looks itself what the socket has
         self._pop_from_hub()
         for curl in self._curls:
             if getattr(curl, "info", None):
@@ -63,5 +68,8 @@ class PollConnection(_SqsConnection):  # type: ignore[misc] # as said above
         return _TimedRequest(timeout=self.seconds, http_client=self._httpclient)
 
     def _on_list_ready(self, parent: Any, _markers: Any, operation: str, response: Any) -> Any:
-        # kombu turns 5xx and broken connections into an empty list: a failure must be told from an empty queue.
+        # A failure must be told from an empty queue: kombu turns 5xx and broken connections into an empty list, and
+        # the SDK takes a page of HTML from something between for an answer without messages.
+        if response.status == self.STATUS_CODE_OK and not isinstance(json.loads(response.read()), dict):
+            raise TypeError("the answer is no JSON object")
         return self._on_obj_ready(parent, operation, response)

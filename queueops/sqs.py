@@ -85,7 +85,7 @@ def new_client() -> "SQSClient":
     """
     with _translated("prepare a client"):
         session = botocore.session.get_session()
-        session.set_config_variable("ignore_configured_endpoint_urls", True)  # noqa: FBT003 - a value, not a switch
+        session.set_config_variable("ignore_configured_endpoint_urls", True)
         if not is_aws():
             # The metadata service of a cloud machine is part of the chain; nobody but AWS has one to ask.
             session.get_component("credential_provider").remove("iam-role")
@@ -117,6 +117,8 @@ def queue_url(name: str) -> str:
 
 def forget() -> None:
     """Drop client and known URLs: after a change of settings, and in a forked child, for sockets are not shared."""
+    if client.cache_info().currsize:
+        client().close()
     client.cache_clear()
     queue_url.cache_clear()
 

@@ -146,12 +146,12 @@ class Channel(_Channel):  # type: ignore[misc] # as said above
             failed(error)
 
     def _on_poll_answered(self, queue: str, url: str, begun: float, answer: dict[str, Any]) -> None:
-        self._failures = 0
-        self.last_good_poll = monotonic()
-        self._show_life()
         messages = answer.get("Messages") or []
         for message in messages:
             self._take(queue, url, message)
+        self._failures = 0
+        self.last_good_poll = monotonic()
+        self._show_life()
         # An empty answer before its time, which AWS does not give, must not become a busy loop.
         pause = 0 if messages else max(0.0, 1 - (monotonic() - begun))
         self.hub.call_later(pause, self._poll_again, queue)
@@ -261,6 +261,8 @@ class Channel(_Channel):  # type: ignore[misc] # as said above
         super().close()
         if self._watch is not None:
             self._watch.cancel()
+        if self._sqs is not None:
+            self._sqs.close()
 
 
 def _seal(message: dict[str, Any]) -> None:
