@@ -1,10 +1,10 @@
-"""A form as JSON Schema draft-07 and uiSchema: the published shadow of `catalog.domain.forms.validate`.
+r"""A form as JSON Schema draft-07 and uiSchema: the published shadow of `catalog.domain.forms.validate`.
 
 Properties are nested by group id, so the posted data is `.current`. Whatever `validate` accepts, the schema accepts.
 What the schema accepts, `validate` accepts too, but for what draft-07 cannot say: bounds of dates, steps that binary
 fractions cannot hold (0.1), strengths of passwords, kinds of files (these stand in `x-pao-…` members), NUL and lone
 surrogates, and a mask sent back as a secret. Readers must search patterns as ECMAScript does: in Python `$` lets a
-last line feed pass.
+last line feed pass, and `\w` and `\d` take letters and digits of every script.
 """
 
 import re
