@@ -3,14 +3,15 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
 
 from catalog.domain import forms
 from catalog.domain.documents import document_from
-from catalog.domain.templating import Scope, parse, render_text
+from catalog.domain.templating import Scope, parse, render_text, render_value
 from fulfillment.actions.protocol import Context, Journal, Reference
 from pao.core.errors import SecretUnavailable
 from requests_app import sealing
@@ -46,7 +47,22 @@ def load_scope(task: FulfillmentTask) -> TaskScope:
         types=forms.declared_types(document.form),
         secret_paths=frozenset(secret_paths),
     )
-    return TaskScope(scope, completed)
+    inputs = next((part.inputs for part in getattr(document, "components", ()) if part.id == task.component_id), {})
+    return TaskScope(_seen_by_component(scope, inputs), completed)
+
+
+def _seen_by_component(scope: Scope, inputs: Mapping[str, str]) -> Scope:
+    """Return the scope with the component's own view of `.current`: its `inputs`, computed over the bundle's."""
+    current = deepcopy(dict(scope.current))
+    secret_paths = set(scope.secret_paths)
+    for path, text in inputs.items():
+        template = parse(text)
+        group, _, field = path.rpartition(".")
+        target = current.setdefault(group, {}) if group else current
+        target[field] = render_value(template, scope)
+        if any(scope.is_secret(reference) for reference in template.references):
+            secret_paths.add(("current", *path.split(".")))
+    return replace(scope, current=current, secret_paths=frozenset(secret_paths))
 
 
 def action_context(task: FulfillmentTask, scope: TaskScope, journal: Journal, *, deadline: float) -> Context:

@@ -9,6 +9,7 @@ from catalog.domain.checks_actions import check_actions
 from catalog.domain.checks_bundle import Candidate, check_components
 from catalog.domain.checks_form import check_form
 from catalog.domain.checks_identity import Place, check_identity, check_kind, place_of
+from catalog.domain.checks_support import check_support
 from catalog.domain.codes import Profile
 from catalog.domain.documents import Document, document_from
 from catalog.domain.findings import Finding, Report, in_order, quoted
@@ -92,6 +93,7 @@ def _drafted(file: str, content: bytes, place: Place, profile: Profile, used: Sc
     check_identity(data, kind, place, report)
     check_structure(data, kind, report, used)
     check_form(data, report)
+    check_support(data, report)
     if kind == "CatalogBundle":
         return _Draft(report, kind, data)
     uses = uses_of(data, report, used)

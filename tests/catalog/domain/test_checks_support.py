@@ -1,0 +1,51 @@
+"""What the contract offers and PAO does not carry out yet is refused, in both profiles, where it stands."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from catalog.domain.checker import check
+from catalog.domain.codes import Profile
+from tests.factories import bundle, item, rest
+
+ITEM = item(
+    "database-small-test", mode="automatic", actions=[rest()], fields=[{"id": "size", "name": "Size", "type": "string"}]
+)
+BUNDLE = bundle(components={"database": (), "app": ("database",)}, item_of={"database": ITEM["metadata"]["id"]})
+_ACTION = ("fulfillment", "automatic", "actions", 0)
+
+ROWS: list[tuple[dict[str, Any], tuple[str | int, ...], Any]] = [
+    (ITEM, ("input", "form", "groups", 0, "visibleWhen"), "current.name == 'a'"),
+    (ITEM, ("input", "form", "groups", 0, "fields", 0, "visibleWhen"), "current.name == 'a'"),
+    (ITEM, (*_ACTION, "when"), "current.name == 'a'"),
+    (ITEM, (*_ACTION, "rollback"), []),
+    (ITEM, (*_ACTION, "config", "poll"), {"url": "https://api.example.com/", "until": "status == 200"}),
+    (BUNDLE, ("components", 1, "when"), "current.name == 'a'"),
+    (BUNDLE, ("fulfillment", "orchestration", "onFailure"), "rollback"),
+    (BUNDLE, ("fulfillment", "orchestration", "jiraLinking"), {"parentTicket": True}),
+]
+
+
+@pytest.mark.parametrize("profile", ["strict", "relaxed"])
+@pytest.mark.parametrize(("definition", "path", "value"), ROWS, ids=[str(row[1][-1]) for row in ROWS])
+def test_a_member_that_would_be_ignored_is_refused(
+    definition: dict[str, Any], path: tuple[str | int, ...], value: Any, profile: Profile
+) -> None:
+    changed = copy.deepcopy(definition)
+    holder: Any = changed
+    for step in path[:-1]:
+        holder = holder[step]
+    holder[path[-1]] = value
+
+    before, after = (_codes(document, profile) for document in (definition, changed))
+
+    assert "not_supported" not in before
+    assert "not_supported" in after
+
+
+def _codes(definition: dict[str, Any], profile: Profile) -> list[str]:
+    folder = "bundles" if definition["kind"] == "CatalogBundle" else "catalog/databases"
+    file = f"{folder}/{definition['metadata']['id']}.yaml"
+    return [finding.code for finding in check({file: json.dumps(definition).encode()}, profile=profile).findings]
