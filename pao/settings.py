@@ -239,7 +239,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "pao.api.schema.add_manners"],
-    "ENUM_NAME_OVERRIDES": {},
+    "ENUM_NAME_OVERRIDES": {
+        "RequestState": "requests_app.api.serializers.REQUEST_STATES",
+        "TaskState": "requests_app.api.serializers.TASK_STATES",
+    },
 }
 
 # --- Safe by default; relaxed only where development has no TLS

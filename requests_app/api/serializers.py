@@ -12,6 +12,9 @@ from requests_app import queries
 from requests_app.domain.states import RequestState, TaskState, allowed_verbs
 from requests_app.models import FulfillmentTask, LogLevel, LogLine, ResourceRequest
 
+REQUEST_STATES = [state.value for state in RequestState]
+TASK_STATES = [state.value for state in TaskState]
+
 
 class SubmitBody(StrictSerializer):
     """The body of a submission."""
@@ -65,7 +68,7 @@ class TaskShape(serializers.Serializer[Any]):
     action_type = serializers.CharField()
     sequence_index = serializers.IntegerField()
     depends_on = serializers.ListField(child=serializers.CharField())
-    state = serializers.ChoiceField([state.value for state in TaskState])
+    state = serializers.ChoiceField(TASK_STATES)
     state_reason = ReasonShape()
     attempt = serializers.IntegerField()
     references = ReferenceShape(many=True)
@@ -92,7 +95,7 @@ class RequestRowShape(serializers.Serializer[Any]):
     item_name = serializers.CharField()
     name = serializers.CharField()
     requester = serializers.CharField()
-    state = serializers.ChoiceField([state.value for state in RequestState])
+    state = serializers.ChoiceField(REQUEST_STATES)
     state_reason = ReasonShape()
     tasks_total = serializers.IntegerField()
     tasks_done = serializers.IntegerField()
@@ -106,7 +109,7 @@ class StatusShape(serializers.Serializer[Any]):
     """The small body for polling."""
 
     id = serializers.UUIDField()
-    state = serializers.ChoiceField([state.value for state in RequestState])
+    state = serializers.ChoiceField(REQUEST_STATES)
     state_reason = ReasonShape()
     version = serializers.IntegerField()
     progress = ProgressShape()
