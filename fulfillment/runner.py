@@ -80,7 +80,7 @@ def _do(task: FulfillmentTask, lease: progress.Lease, *, deadline: float) -> End
         return _success(task, lease, scope, outcome)
     except LeaseLost as lost:
         log.warning("lease.lost", task=str(task.pk), attempt=lease.attempt, why=lost.message)
-        return Ending(AttemptOutcome.LATE, lambda: False)
+        return Ending(AttemptOutcome.LATE, lambda: progress.give_back(lease))
     except PaoError as error:
         return _failure(lease, journal, error)
     except Exception as error:

@@ -77,11 +77,12 @@ def start(lease: Lease) -> Claim:
 def mark_calling(lease: Lease) -> None:
     """Set the calling mark: from now on only a recorded answer, or a person, ends the attempt (rule R2).
 
-    Call it in the transaction that stores the intent. Raises `LeaseLost` when the task, or its request, has moved on.
+    Call it in the transaction that stores the intent. Raises `LeaseLost` when the task has moved on, or when its
+    request has and nothing was called yet; what has begun to call is finished, for its references must be listed (F36).
     """
     with transitions.locked(tasks__id=lease.task_id) as (request, tasks):
         task = _find(tasks, lease.task_id)
-        if not _holds(lease, task) or request.state != RequestState.PROCESSING:
+        if not _holds(lease, task) or (request.state not in REQUEST_ACTIVE and not task.calling):
             raise LeaseLost(f"{task} is {task.state} at attempt {task.attempt}, its request {request.state}.")
         if not task.calling:
             task.calling = True
@@ -103,8 +104,7 @@ def complete(
     with transitions.locked(tasks__id=lease.task_id) as (request, tasks):
         task = _find(tasks, lease.task_id)
         if not _holds(lease, task):
-            _log_late(task, lease, references)
-            return False
+            return _stored_before(lease, task, TaskState.COMPLETED) or _log_late(task, lease, references)
         transitions.move_task(
             request,
             task,
@@ -130,11 +130,25 @@ def fail(lease: Lease, *, reason: Reason, references: Sequence[Mapping[str, str]
     with transitions.locked(tasks__id=lease.task_id) as (request, tasks):
         task = _find(tasks, lease.task_id)
         if not _holds(lease, task):
-            _log_late(task, lease, references)
-            return False
+            return _stored_before(lease, task, TaskState.FAILED) or _log_late(task, lease, references)
         kept = list(references) or task.references
         transitions.move_task(request, task, TaskEvent.FAIL, reason=reason, by=SYSTEM, references=kept, calling=False)
         _halt(request, task, reason)
+    return True
+
+
+def give_back(lease: Lease) -> bool:
+    """Take a task back from its worker, which called nothing because the request was halted or ended (F35).
+
+    It is skipped with an aborted request, and waits for the person who decides with a failed one. Return False when
+    there was nothing to give back.
+    """
+    with transitions.locked(tasks__id=lease.task_id) as (request, tasks):
+        task = _find(tasks, lease.task_id)
+        if not _holds(lease, task) or task.calling or request.state in REQUEST_ACTIVE:
+            return False
+        _release(request, task, reasons.REQUEST_HALTED)
+        _turn_away(request, task)
     return True
 
 
@@ -152,20 +166,13 @@ def recover(task_id: uuid.UUID, attempt: int) -> bool:
         losses = task.losses + 1
         lost = f"{task}: {reasons.WORKER_LOST.sentence}"
         loglines.add(task, lost, level=LogLevel.WARNING, losses=losses)
-        if losses >= MOST_LOSSES or request.state == RequestState.ABORTED:
+        if request.state == RequestState.ABORTED:
+            _lose_aborted(request, task, losses)
+        elif losses >= MOST_LOSSES:
             _stick(request, task, reasons.LOST_TOO_OFTEN, losses=losses)
-            return True
-        transitions.move_task(
-            request,
-            task,
-            TaskEvent.RECOVER,
-            reason=reasons.WORKER_LOST,
-            by=SYSTEM,
-            attempt=task.attempt + 1,
-            sends=1,
-            losses=losses,
-        )
-        dispatch.send(request, task)
+        else:
+            _release(request, task, reasons.WORKER_LOST, sends=1, losses=losses)
+            dispatch.send(request, task)
     return True
 
 
@@ -210,11 +217,31 @@ def _holds(lease: Lease, task: FulfillmentTask) -> bool:
     return (task.state, task.attempt, task.worker) == (TaskState.PROCESSING, lease.attempt, lease.worker)
 
 
+def _stored_before(lease: Lease, task: FulfillmentTask, state: TaskState) -> bool:
+    """Return whether this very result is stored already: only the answer to its commit was lost (F53)."""
+    return (task.state, task.attempt) == (state, lease.attempt)
+
+
+def _release(request: ResourceRequest, task: FulfillmentTask, reason: Reason, **changes: Any) -> None:
+    """Put a running task back in the queue's state, at an attempt of its own; the caller sends, or moves it on."""
+    attempt = task.attempt + 1
+    transitions.move_task(request, task, TaskEvent.RECOVER, reason=reason, by=SYSTEM, attempt=attempt, **changes)
+
+
+def _lose_aborted(request: ResourceRequest, task: FulfillmentTask, losses: int) -> None:
+    """End a task whose request was aborted and whose worker was lost; nothing of it runs again."""
+    if task.calling:
+        _stick(request, task, reasons.lost_after_abort(f"pao-task-{task.pk}"), losses=losses)
+    else:
+        _release(request, task, reasons.WORKER_LOST, losses=losses)
+        _turn_away(request, task)
+
+
 def _turn_away(request: ResourceRequest, task: FulfillmentTask) -> Claim:
     if request.state == RequestState.FAILED:
         transitions.move_task(request, task, TaskEvent.HOLD, reason=reasons.REQUEST_HALTED, by=SYSTEM)
         return Claim.PARENT_HALTED
-    transitions.move_task(request, task, TaskEvent.SKIP, reason=reasons.REQUEST_HALTED, by=SYSTEM)
+    transitions.move_task(request, task, TaskEvent.SKIP, reason=reasons.REQUEST_ENDED, by=SYSTEM)
     return Claim.PARENT_ENDED
 
 
@@ -230,10 +257,12 @@ def _halt(request: ResourceRequest, task: FulfillmentTask, reason: Reason) -> No
         transitions.move_request(request, RequestEvent.FAIL, reason=halted, by=SYSTEM)
 
 
-def _log_late(task: FulfillmentTask, lease: Lease, references: Sequence[Mapping[str, str]]) -> None:
+def _log_late(task: FulfillmentTask, lease: Lease, references: Sequence[Mapping[str, str]]) -> bool:
+    """Tell of a result that came too late, and return False."""
     loglines.add(
         task,
         f"{task}: attempt {lease.attempt} ended after the task had moved on; its result changes nothing.",
         level=LogLevel.WARNING,
         references=list(references),
     )
+    return False

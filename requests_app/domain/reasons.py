@@ -34,6 +34,7 @@ RETRY_ASKED = Reason("RETRY_ASKED", "A person asked for another try.", "Nothing:
 REQUEST_HALTED = Reason(
     "REQUEST_HALTED", "Another task of the request has failed.", "It goes on when a person retries."
 )
+REQUEST_ENDED = Reason("REQUEST_ENDED", "Its request was aborted before it began.")
 WORKER_LOST = Reason(
     "WORKER_LOST", "The worker that had it did not come back.", "Nothing: another worker takes it over."
 )
@@ -55,6 +56,16 @@ DEAD_LETTERED = Reason(
 def aborted(reason: str, by: str) -> Reason:
     """Return the reason of an abort."""
     return Reason("ABORTED", f"Aborted by {by}" + (f": {reason}" if reason else "."), "")
+
+
+def lost_after_abort(marker: str) -> Reason:
+    """Return the reason of a task of an aborted request whose worker was lost while it called."""
+    return Reason(
+        "LOST_AFTER_ABORT",
+        "Its request was aborted while it ran, and the worker that had it did not come back. "
+        f"Its call may have had an effect; marker: {marker}.",
+        "Look at the other side for the marker, and undo by hand what is not wanted.",
+    )
 
 
 def task_halted(task_name: str, cause: Reason) -> Reason:
