@@ -30,6 +30,7 @@ DIRECTORY = STATE / "chaos"
 SUBMITTERS = 4
 SETTLE_SECONDS = 180.0
 BLOWS_PER_REQUEST = 0.5
+AUTOMATIC_SHARE = 0.2
 FROZEN_SECONDS = 12.0  # beyond the lease of devtools.parts.QUICK
 FAILPOINTS = ";".join(
     f"{name}=kill:0.01"
@@ -117,7 +118,7 @@ def _storm(rig: Rig, requests: int) -> None:
     striker = threading.Thread(target=_strike, args=(rig,), name="striker")
     keeper.start()
     striker.start()
-    kinds = [rig.chance.random() < 0.2 for _ in range(requests)]
+    kinds = [rig.chance.random() < AUTOMATIC_SHARE for _ in range(requests)]
     try:
         with ThreadPoolExecutor(SUBMITTERS) as submitters:
             for done, _ in enumerate(submitters.map(lambda entry: _submit(rig, *entry), enumerate(kinds)), 1):

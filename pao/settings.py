@@ -34,6 +34,9 @@ PAO_AUTH = env.text(
     choices=("session", "dev"),
 )
 PAO_BIND = env.text("PAO_BIND", "127.0.0.1:8000", "Address on which the web process listens, host:port.")
+PAO_BEHIND_TLS_PROXY = env.boolean(
+    "PAO_BEHIND_TLS_PROXY", False, "A front that ends TLS sets X-Forwarded-Proto; only then is that header believed."
+)
 PAO_DATA_DIR = Path(env.text("PAO_DATA_DIR", str(BASE_DIR / ".pao"), "Folder for the clone of the catalog repository."))
 PAO_LOG_FORMAT = env.text("PAO_LOG_FORMAT", "json", "How log lines look.", choices=("json", "console"))
 PAO_BUILD = env.text("PAO_BUILD", "development", "Build or commit, shown by /version.")
@@ -68,7 +71,7 @@ PAO_QUEUE_MAX_RECEIVES = env.integer(
 )
 PAO_WORKER_CONCURRENCY = env.integer("PAO_WORKER_CONCURRENCY", 4, "Tasks one worker does at once.", least=1, most=256)
 PAO_WORKER_LIVENESS_FILE = env.text(
-    "PAO_WORKER_LIVENESS_FILE", "", "File that a worker touches at every good poll, for a liveness probe."
+    "PAO_WORKER_LIVENESS_FILE", "", "File that a worker touches at every good poll, and a relay at every good round."
 )
 
 # --- Fulfilment
@@ -246,7 +249,11 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- Safe by default; relaxed only where development has no TLS
-SECURE_PROXY_SSL_HEADER = None
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PAO_BEHIND_TLS_PROXY else None
+SECURE_SSL_REDIRECT = not DEBUG
+SECURE_REDIRECT_EXEMPT = [r"^health", r"^version$"]
+SECURE_HSTS_SECONDS = 0 if DEBUG else int(timedelta(days=365).total_seconds())
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"

@@ -8,6 +8,7 @@ import signal
 import threading
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -63,6 +64,8 @@ def _repeat(step: Callable[[], None], interval: float, stopping: threading.Event
         try:
             step()
             trouble = 0.0
+            if settings.PAO_WORKER_LIVENESS_FILE:
+                Path(settings.PAO_WORKER_LIVENESS_FILE).touch()
         except (OperationalError, InterfaceError, PaoError) as error:
             trouble = min(LONGEST_PAUSE, trouble * 2 or 0.2)
             log.warning("relay.trouble", step=threading.current_thread().name, error=str(error), pause=trouble)
