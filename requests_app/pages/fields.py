@@ -1,0 +1,181 @@
+"""The fields of an entry's form as plain HTML controls, with what was typed and what is wrong with it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from django.http import QueryDict
+
+from catalog.domain.documents import NAME_PATTERN, Field, Form
+from catalog.domain.forms import name_field
+from catalog.domain.forms.limits import accepted_of, date_range, number, pattern_of, strength_of
+from catalog.domain.patterns import html_pattern
+from catalog.domain.templating.values import text_of
+from pao.core.errors import Detail
+
+_KINDS = {"string": "text", "boolean": "checkbox"}
+_STRENGTHS = {
+    "medium": "At least 8 characters, of 3 kinds: a-z, A-Z, 0-9, others.",
+    "strong": "At least 12 characters, of all 4 kinds: a-z, A-Z, 0-9, others.",
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One choice of a select or multiselect."""
+
+    value: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True)
+class Control:
+    """One field as a page shows it. `kind` names the control, `attributes` what the browser checks beforehand."""
+
+    name: str
+    label: str
+    kind: str
+    is_required: bool = False
+    help: str = ""
+    placeholder: str = ""
+    value: str = ""
+    is_ticked: bool = False
+    choices: tuple[Choice, ...] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    errors: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The HTML id; anchors of the error summary lead to it."""
+        return f"field-{self.name}"
+
+    @property
+    def described_by(self) -> str:
+        """The ids of the texts that describe the control."""
+        return " ".join([*([f"{self.id}-help"] if self.help else []), *([f"{self.id}-error"] if self.errors else [])])
+
+
+@dataclass(frozen=True)
+class FieldSet:
+    """A group of controls; the first one holds the name alone."""
+
+    title: str
+    controls: tuple[Control, ...]
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """A line of the error summary; `anchor` is empty when it belongs to no control."""
+
+    label: str
+    issue: str
+    anchor: str = ""
+
+
+def field_sets(form: Form, post: QueryDict | None = None, details: Sequence[Detail] = ()) -> tuple[FieldSet, ...]:
+    """Return the form's controls: with the defaults, or with what was posted and what is wrong with it."""
+    first = FieldSet("", (_control(name_field(form), "name", post, details),))
+    groups = (
+        FieldSet(
+            group.name,
+            tuple(_control(entry, f"{group.id}.{entry.id}", post, details) for entry in group.fields),
+        )
+        for group in form.groups
+    )
+    return (first, *groups)
+
+
+def complaints(sets: Iterable[FieldSet], details: Sequence[Detail]) -> tuple[Complaint, ...]:
+    """Return the lines of the error summary in the order of the form; what belongs to no control comes last."""
+    controls = {control.name: control for each in sets for control in each.controls}
+    at_controls = [
+        Complaint(control.label, issue, control.id) for control in controls.values() for issue in control.errors
+    ]
+    others = [Complaint(detail.field or "The form", detail.issue) for detail in details if detail.field not in controls]
+    return (*at_controls, *others)
+
+
+def _control(entry: Field, name: str, post: QueryDict | None, details: Sequence[Detail]) -> Control:
+    posted = None if post is None else post.getlist(name)
+    kind = _KINDS.get(entry.type, entry.type)
+    if entry.type == "multiselect":
+        kind = "checkboxes" if entry.enum else "lines"
+    return Control(
+        name=name,
+        label=entry.name,
+        kind=kind,
+        is_required=entry.required and kind != "checkbox",
+        help=" ".join(_help(entry, kind)),
+        placeholder=entry.placeholder,
+        value=_value(entry, kind, posted),
+        is_ticked=bool(posted) if posted is not None else entry.default is True,
+        choices=_choices(entry, posted),
+        attributes=_attributes(entry, kind),
+        errors=tuple(dict.fromkeys(detail.issue for detail in details if detail.field == name)),
+    )
+
+
+def _help(entry: Field, kind: str) -> Iterable[str]:
+    if entry.description:
+        text = entry.description.strip()
+        yield text if text.endswith((".", "!", "?", ":")) else f"{text}."
+    if pattern_of(entry) == NAME_PATTERN:
+        yield "4 to 30 lower-case letters, digits and hyphens; a letter first, no hyphen last."
+    if kind == "lines":
+        yield "One per line."
+    if entry.type == "password" and strength_of(entry) in _STRENGTHS:
+        yield _STRENGTHS[strength_of(entry)]
+    if entry.type == "file":
+        yield "Uploads come with a later release of PAO; until then hand the file to the owner of this entry."
+
+
+def _value(entry: Field, kind: str, posted: list[str] | None) -> str:
+    if entry.type in {"password", "file"}:
+        return ""
+    if posted is not None:
+        return "\n".join(posted) if kind == "lines" else (posted[-1] if posted else "")
+    if entry.default is None:
+        return ""
+    return "\n".join(map(text_of, entry.default)) if kind == "lines" else text_of(entry.default)
+
+
+def _choices(entry: Field, posted: list[str] | None) -> tuple[Choice, ...]:
+    default = entry.default if isinstance(entry.default, list | tuple) else [entry.default]
+    chosen = [text_of(value) for value in default if value is not None] if posted is None else posted
+    return tuple(Choice(text, text in chosen) for text in map(text_of, entry.enum))
+
+
+def _attributes(entry: Field, kind: str) -> dict[str, str]:
+    """Return what browsers may check without ever refusing what the server accepts."""
+    found: dict[str, Any] = {}
+    if entry.type in {"string", "password"} and pattern_of(entry):
+        found["pattern"] = html_pattern(pattern_of(entry))
+    if kind in {"text", "textarea", "password"}:
+        found["minlength"] = entry.validation.get("minLength")
+    if kind in {"text", "textarea"}:
+        found["maxlength"] = entry.validation.get("maxLength")
+    if entry.type == "password":
+        found["autocomplete"] = "new-password"
+    if entry.type == "email":
+        found["autocomplete"] = "email"
+    if entry.type == "number":
+        found |= {
+            "min": number(entry, "min"),
+            "max": number(entry, "max"),
+            "step": _step(entry),
+            "inputmode": "decimal",
+        }
+    if entry.type == "date":
+        found["min"], found["max"] = date_range(entry)
+    if entry.type == "file":
+        found["accept"] = ",".join(accepted_of(entry)) or None
+    return {name: str(value) for name, value in found.items() if value is not None}
+
+
+def _step(entry: Field) -> str:
+    """Return the step where browsers, who count from the minimum, agree with the server, which counts from zero."""
+    step, least = number(entry, "step"), number(entry, "min")
+    if not step or least is None or Decimal(str(least)) % Decimal(str(step)):
+        return "any"
+    return str(step)

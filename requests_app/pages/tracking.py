@@ -1,0 +1,203 @@
+"""What the tracking page shows of a request: progress, what failed and what may be done, the timeline, the log."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.domain.documents import Bundle, bundle_from, label_of
+from catalog.domain.templating.values import text_of
+from pao.core.clock import now
+from pao.core.context import Principal
+from requests_app import queries
+from requests_app.domain.states import (
+    REQUEST_ACTIVE,
+    REQUEST_END,
+    TASK_END,
+    RequestEvent,
+    RequestState,
+    TaskState,
+    allowed_verbs,
+)
+from requests_app.models import FulfillmentTask, LogLine, ResourceRequest
+from requests_app.pages import graph
+from requests_app.pages.words import after, counted, duration, listed
+
+MOST_LINES = 100
+_HALTED = (TaskState.FAILED, TaskState.STUCK)
+_UNKNOWN = "OUTCOME_UNKNOWN"
+_OPENED_IN_BROWSERS = ("https://", "http://")
+
+
+@dataclass(frozen=True)
+class Link:
+    """Something that exists outside; the address is empty when browsers must not follow it."""
+
+    key: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One task in the timeline."""
+
+    task: FulfillmentTask
+    number: int
+    title: str
+    subtitle: str
+    waits_for: str
+    lasted: str
+    links: tuple[Link, ...]
+    outputs: tuple[tuple[str, str], ...]
+    has_halted: bool
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A button of the page, with what happens when it is pressed."""
+
+    name: str
+    consequence: str
+    asks_no_effect: bool = False
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """Everything the live part of the page shows."""
+
+    request: ResourceRequest
+    steps: tuple[Step, ...]
+    completed: int
+    skipped: int
+    halted: tuple[Step, ...]
+    retry: Verb | None
+    abort: Verb | None
+    graph: graph.Graph | None
+    log: tuple[LogLine, ...]
+    lasted: str
+
+    @property
+    def total(self) -> int:
+        """How many tasks there are."""
+        return len(self.steps)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing will ever change here again."""
+        return self.request.state in REQUEST_END
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether something changes here without anybody's doing."""
+        return self.request.state in REQUEST_ACTIVE
+
+    @property
+    def headline(self) -> str:
+        """The progress in words: `3 of 5 tasks completed, 1 skipped`."""
+        skipped = f", {self.skipped} skipped" if self.skipped else ""
+        return f"{self.completed} of {counted(self.total, 'task')} completed{skipped}"
+
+    @property
+    def progress(self) -> int:
+        """How far the bar goes: what is skipped by its condition counts as done, what is skipped by an abort not."""
+        return self.completed + (0 if self.request.state == RequestState.ABORTED else self.skipped)
+
+
+def track(request: ResourceRequest, principal: Principal) -> Tracking:
+    """Return what the live part of the page shows, in three queries."""
+    tasks = queries.tasks_of(request)
+    steps = tuple(_step(request, task) for task in tasks)
+    verbs = allowed_verbs(request.state) if queries.may_act(request, principal) else []
+    bundle = _bundle(request)
+    lines = LogLine.objects.filter(resource_request=request).select_related("task").defer("task__action")
+    return Tracking(
+        request=request,
+        steps=steps,
+        completed=sum(task.state == TaskState.COMPLETED for task in tasks),
+        skipped=sum(task.state == TaskState.SKIPPED for task in tasks),
+        halted=tuple(step for step in steps if step.has_halted),
+        retry=_retry(tasks) if RequestEvent.RETRY.value in verbs else None,
+        abort=_abort(tasks) if RequestEvent.ABORT.value in verbs else None,
+        graph=graph.draw(bundle.components, graph.states_of(tasks)) if bundle else None,
+        log=tuple(reversed(lines.order_by("-pk")[:MOST_LINES])),
+        lasted=duration((request.finished_at or now()) - request.created_at),
+    )
+
+
+def form_values(request: ResourceRequest) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return what was submitted, by group, under the labels of the form it was submitted with; secrets are masked."""
+    form: Mapping[str, Any] = _from_snapshot(request, "snapshot__entry__definition__input__form") or {}
+    shown = [("", [(form.get("name") or "Name", request.name)])]
+    for group in form.get("groups") or ():
+        values = request.form_data.get(group["id"]) or {}
+        entries = [entry for entry in group.get("fields") or () if entry["id"] in values]
+        rows = [(entry.get("name") or label_of(entry["id"]), _shown(values[entry["id"]])) for entry in entries]
+        if rows:
+            shown.append((group.get("name") or label_of(group["id"]), rows))
+    return shown
+
+
+def _bundle(request: ResourceRequest) -> Bundle | None:
+    if request.entry_kind != "CatalogBundle":
+        return None
+    return bundle_from(_from_snapshot(request, "snapshot__entry__definition"))
+
+
+def _from_snapshot(request: ResourceRequest, path: str) -> Any:
+    return ResourceRequest.objects.filter(pk=request.pk).values_list(path, flat=True).get()
+
+
+def _step(request: ResourceRequest, task: FulfillmentTask) -> Step:
+    component = task.component_id
+    return Step(
+        task=task,
+        number=task.sequence_index + 1,
+        title=component or request.entry_name,
+        subtitle=f"{task.item_id} · {task.action_type}" if component else task.action_type,
+        waits_for=after(task.depends_on),
+        lasted=_lasted(task),
+        links=tuple(_link(reference) for reference in task.references),
+        outputs=tuple((name, _shown(value)) for name, value in task.outputs.items()),
+        has_halted=task.state in _HALTED,
+    )
+
+
+def _lasted(task: FulfillmentTask) -> str:
+    if task.started_at is None or task.state == TaskState.QUEUED:
+        return ""
+    if task.state == TaskState.PROCESSING:
+        return f"for {duration(now() - task.started_at)}"
+    return duration(task.finished_at - task.started_at) if task.finished_at else ""
+
+
+def _link(reference: Mapping[str, Any]) -> Link:
+    """Return a link; whatever is no web address, such as `javascript:`, is shown as text only (B73)."""
+    url = str(reference.get("url") or "")
+    return Link(str(reference.get("key") or url), url if url.startswith(_OPENED_IN_BROWSERS) else "")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return text_of(value) or "–"
+
+
+def _retry(tasks: Sequence[FulfillmentTask]) -> Verb:
+    halted = [task for task in tasks if task.state in _HALTED]
+    kept = sum(task.state in TASK_END for task in tasks)
+    rest = len(tasks) - len(halted) - kept
+    again = f"Runs {counted(len(halted), 'task')} again"
+    onward = f" and then goes on with {rest} more" if rest else ""
+    stays = f" What is done stays, with its outputs ({counted(kept, 'task')})." if kept else ""
+    unknown = any(task.state_reason.get("code") == _UNKNOWN for task in halted)
+    return Verb(RequestEvent.RETRY.value, f"{again}{onward}.{stays}", asks_no_effect=unknown)
+
+
+def _abort(tasks: Sequence[FulfillmentTask]) -> Verb:
+    running = sum(task.state == TaskState.PROCESSING for task in tasks)
+    never = sum(task.state not in TASK_END for task in tasks) - running
+    made = [reference["key"] for task in tasks for reference in task.references if reference.get("key")]
+    parts = [f"Ends this request for good: {counted(never, 'task')} will not run."]
+    if running:
+        parts.append(f"{counted(running, 'task')} that {'runs' if running == 1 else 'run'} now will finish.")
+    parts.append(f"What exists already stays: {listed(made)}." if made else "Nothing exists outside because of it.")
+    return Verb(RequestEvent.ABORT.value, " ".join(parts))
