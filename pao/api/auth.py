@@ -28,7 +28,7 @@ class SessionLogin(SessionAuthentication):
 
     method = "session"
 
-    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - REST framework's interface
+    def authenticate_header(self, request: Request) -> str:
         """Return the challenge of a 401 answer."""
         return 'Session realm="PAO"'
 
@@ -52,7 +52,7 @@ class DevelopmentUser(BaseAuthentication):
             raise AuthenticationFailed(f"{DEV_USER_HEADER} names no active user; `./dev demo` seeds some.")
         return user, None
 
-    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - REST framework's interface
+    def authenticate_header(self, request: Request) -> str:
         """Return the challenge of a 401 answer."""
         return 'Session realm="PAO"'
 

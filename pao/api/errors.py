@@ -158,7 +158,8 @@ def error_headers(error: PaoError) -> dict[str, str]:
 def error_response(error: PaoError) -> HttpResponse:
     """Return the answer for code that runs outside REST framework's views, such as middleware."""
     content = EnvelopeRenderer().render(error_body(error))
-    return HttpResponse(content, status=status_of(error), content_type="application/json", headers=error_headers(error))
+    headers = {**error_headers(error), "Content-Length": str(len(content))}
+    return HttpResponse(content, status=status_of(error), content_type="application/json", headers=headers)
 
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:

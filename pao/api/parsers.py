@@ -7,6 +7,7 @@ surrogates, a byte order mark.
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import IO, Any, NoReturn
 
@@ -20,6 +21,7 @@ MAX_DEPTH = 32
 MAX_INTEGER = 2**53 - 1
 MAX_NUMBER_LENGTH = 64
 _SHOWN = 80
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _SHOWN_POINTER = 255
 
 
@@ -40,10 +42,14 @@ class StrictJsonParser(BaseParser):
         """
         _check_charset(media_type or "")
         request = (parser_context or {}).get("request")
-        declared = request.META.get("CONTENT_LENGTH") if request is not None else None
-        if declared and declared.isdecimal() and int(declared) > MAX_BYTES:
+        # REST framework parses only where Content-Length is a number above 0.
+        declared = int(request.META["CONTENT_LENGTH"]) if request is not None else None
+        if declared is not None and declared > MAX_BYTES:
             raise _too_large()
-        return parse_object(stream.read(MAX_BYTES + 1))
+        raw = stream.read(MAX_BYTES + 1)
+        if declared is not None and len(raw) != declared:
+            raise _malformed(f"The body ended after {len(raw)} of {declared} bytes.", "INCOMPLETE")
+        return parse_object(raw)
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:
@@ -68,14 +74,6 @@ def parse_object(raw: bytes) -> dict[str, Any]:
         raise _malformed("The body must be a JSON object.", "NOT_AN_OBJECT")
     _check_tree(document)
     return document
-
-
-def refuse_characters(text: str, field: str, pointer: str = "") -> None:
-    """Raise MalformedJson when the text holds NUL or half of a surrogate pair, which the database cannot store."""
-    if "\x00" in text:
-        raise _malformed("The text holds NUL (U+0000).", "INVALID_CHARACTER", field, pointer)
-    if not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text):
-        raise _malformed("The text holds half of a surrogate pair.", "INVALID_CHARACTER", field, pointer)
 
 
 def _check_charset(media_type: str) -> None:
@@ -113,38 +111,59 @@ def _float(digits: str) -> float:
     return value
 
 
+# The way to a value, innermost part first: a link to its container's way, and the member's name or position.
+Way = tuple["Way | None", str | int]
+
+
 def _check_tree(document: dict[str, Any]) -> None:
     """Look at every member name and text, level by level, without recursion."""
-    level: list[tuple[tuple[str, ...], Any]] = [((), document)]
+    level: list[tuple[Way | None, Any]] = [(None, document)]
     depth = 0
     while level:
         depth += 1
         if depth > MAX_DEPTH:
             raise _too_deep(_dotted(level[0][0]))
-        level = [entry for path, container in level for entry in _inner(path, container)]
+        level = [entry for way, container in level for entry in _inner(way, container)]
 
 
-def _inner(path: tuple[str, ...], container: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _inner(way: Way | None, container: Any) -> Iterator[tuple[Way, Any]]:
     """Yield the containers directly inside, having checked the texts."""
     named = isinstance(container, dict)
+    if named and any(map(_is_forbidden, container)):
+        raise _forbidden(way)
     for key, value in container.items() if named else enumerate(container):
-        if named:
-            refuse_characters(str(key), _dotted(path), _pointer(path))
         if isinstance(value, str):
-            if "\x00" in value or not value.isascii():
-                here = (*path, str(key))
-                refuse_characters(value, _dotted(here), _pointer(here))
+            if _is_forbidden(value):
+                raise _forbidden((way, key))
         elif isinstance(value, dict | list):
-            yield (*path, str(key)), value
+            yield (way, key), value
 
 
-def _dotted(path: tuple[str, ...]) -> str:
-    return ".".join(path)[:_SHOWN]
+def _is_forbidden(text: str) -> bool:
+    """Tell whether the text holds NUL or half of a surrogate pair, which the database cannot store."""
+    return "\x00" in text or (not text.isascii() and _SURROGATE.search(text) is not None)
 
 
-def _pointer(path: tuple[str, ...]) -> str:
-    """Return the JSON pointer (RFC 6901) of a path, cut where it would swell the answer."""
-    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path)[:_SHOWN_POINTER]
+def _forbidden(way: Way | None) -> MalformedJson:
+    issue = "A text or name here holds NUL or half of a surrogate pair."
+    return _malformed(issue, "INVALID_CHARACTER", _dotted(way), _pointer(way))
+
+
+def _parts(way: Way | None) -> list[str]:
+    parts: list[str] = []
+    while way is not None:
+        way, key = way
+        parts.append(str(key))
+    return parts[::-1]
+
+
+def _dotted(way: Way | None) -> str:
+    return ".".join(_parts(way))[:_SHOWN]
+
+
+def _pointer(way: Way | None) -> str:
+    """Return the JSON pointer (RFC 6901) of a way, cut where it would swell the answer."""
+    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in _parts(way))[:_SHOWN_POINTER]
 
 
 def _malformed(issue: str, code: str, field: str = "", pointer: str = "") -> MalformedJson:

@@ -11,7 +11,7 @@ from pao.api.auth import principal_of
 class IsSignedIn(BasePermission):
     """Anybody whom PAO knows."""
 
-    def has_permission(self, request: Request, view: Any) -> bool:  # noqa: ARG002 - REST framework's interface
+    def has_permission(self, request: Request, view: Any) -> bool:
         """Tell whether the caller is known."""
         return request.user.is_authenticated
 

@@ -57,7 +57,7 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
     target_class = "pao.api.auth.SessionLogin"
     name = "session"
 
-    def get_security_definition(self, auto_schema: AutoSchema) -> Json:  # noqa: ARG002 - drf-spectacular's interface
+    def get_security_definition(self, auto_schema: AutoSchema) -> Json:
         """Return the cookie; calls that change something need X-CSRFToken too."""
         description = "Sign in with the browser. Calls that change something need the header X-CSRFToken."
         return {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME, "description": description}
@@ -69,7 +69,7 @@ class DevelopmentScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unty
     target_class = "pao.api.auth.DevelopmentUser"
     name = "development"
 
-    def get_security_definition(self, auto_schema: AutoSchema) -> Json:  # noqa: ARG002 - drf-spectacular's interface
+    def get_security_definition(self, auto_schema: AutoSchema) -> Json:
         """Return the header; production refuses to start with it."""
         description = "Development mode only: the name of a seeded user."
         return {"type": "apiKey", "in": "header", "name": DEV_USER_HEADER, "description": description}

@@ -26,6 +26,7 @@ from pao.api.errors import (
 )
 from pao.api.errors_page import error_page_markdown
 from pao.core import errors
+from pao.core.context import correlation_id
 from pao.core.errors import Detail, PaoError
 
 
@@ -109,7 +110,7 @@ def test_the_body_of_an_error() -> None:
                 "code": "VALIDATION_ERROR",
                 "message": "No.",
                 "details": [{"field": "a.b", "issue": "Too long.", "code": "TOO_LONG", "pointer": "/a/b"}],
-                "correlation_id": "",
+                "correlation_id": correlation_id.get(),
                 "doc_url": "https://pao.example/docs/errors#VALIDATION_ERROR",
                 "retryable": False,
             }

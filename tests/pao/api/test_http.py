@@ -1,14 +1,18 @@
 """The manners over HTTP, against a small API: what hostile and careless clients meet (B27 to B41)."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import structlog
-from django.http import HttpRequest, HttpResponse
-from django.test import Client
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse
+from django.test import Client, RequestFactory
+from django.views import defaults
 from pytest_django import Settings
 
+from pao.api import handlers
 from pao.api.middleware import CorrelationIdMiddleware
 from pao.core.context import correlation_id
 
@@ -122,10 +126,28 @@ def test_a_chunked_body_is_refused_rather_than_ignored() -> None:
 
 
 def test_pages_outside_the_api_keep_their_html() -> None:
-    for path in ("/page/plain", "/nothing"):
-        response = call("GET", path)
-        assert response.headers["Content-Type"].startswith("text/html")
-        assert "Cache-Control" not in response.headers
+    response = call("GET", "/page/refused")
+    assert (response.status_code, response.content) == (404, b"<p>No.</p>")
+    assert "Cache-Control" not in response.headers
+
+
+@pytest.mark.parametrize(
+    ("handler", "given", "status"),
+    [
+        (handlers.bad_request, (SuspiciousOperation("x"),), 400),
+        (handlers.permission_denied, (PermissionDenied("x"),), 403),
+        (handlers.page_not_found, (Http404("x"),), 404),
+        (handlers.server_error, (), 500),
+    ],
+)
+def test_the_handlers_answer_the_api_in_json_and_people_with_a_page(
+    monkeypatch: pytest.MonkeyPatch, handler: Callable[..., HttpResponse], given: tuple[Exception, ...], status: int
+) -> None:
+    monkeypatch.setattr(defaults, handler.__name__, lambda *_: HttpResponse("<p>page</p>", status=status))
+    requests = RequestFactory()
+    answer = handler(requests.get("/api/v1/x"), *given)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/json")
+    assert handler(requests.get("/page"), *given).content == b"<p>page</p>"
 
 
 @pytest.mark.parametrize("offered", ["abcd1234", "A.b_c-12", "x" * 64, "01890a5d-ac96-774b-bcce-b302099a8057"])
@@ -149,9 +171,10 @@ def test_the_correlation_id_is_bound_while_the_call_runs_and_not_after() -> None
         seen.append((correlation_id.get(), structlog.contextvars.get_contextvars().get("correlation_id")))
         return HttpResponse()
 
+    before = correlation_id.get()
     request = HttpRequest()
     request.META["HTTP_X_CORRELATION_ID"] = "test-1234"
     CorrelationIdMiddleware(view)(request)
     assert seen == [("test-1234", "test-1234")]
-    assert correlation_id.get() == ""
+    assert correlation_id.get() == before
     assert "correlation_id" not in structlog.contextvars.get_contextvars()

@@ -5,6 +5,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from django.http import HttpRequest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -98,6 +99,13 @@ def test_other_charsets_are_refused(charset: str) -> None:
 )
 def test_utf8_may_be_named(media_type: str) -> None:
     assert StrictJsonParser().parse(BytesIO(b'{"a": 1}'), media_type) == {"a": 1}
+
+
+def test_a_body_that_breaks_off_is_refused_though_it_parses() -> None:
+    request = HttpRequest()
+    request.META["CONTENT_LENGTH"] = "100"
+    with pytest.raises(MalformedJson, match="ended after 8 of 100 bytes"):
+        StrictJsonParser().parse(BytesIO(b'{"a": 1}'), "application/json", {"request": request})
 
 
 TEXTS = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=20)

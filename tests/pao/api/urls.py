@@ -115,6 +115,15 @@ def plain_view(request: HttpRequest) -> HttpResponse:
     raise ZeroDivisionError("internal words")
 
 
+def page_view(_request: HttpRequest) -> HttpResponse:
+    """Refuse with a page for people."""
+    return HttpResponse("<p>No.</p>", status=404)
+
+
+handler400 = "pao.api.handlers.bad_request"
+handler403 = "pao.api.handlers.permission_denied"
+handler404 = "pao.api.handlers.page_not_found"
+handler500 = "pao.api.handlers.server_error"
 urlpatterns = [
     path("api/v1/echo", EchoView.as_view()),
     path("api/v1/notes", NoteView.as_view()),
@@ -122,6 +131,6 @@ urlpatterns = [
     path("api/v1/operator", OperatorView.as_view()),
     path("api/v1/raise/<str:kind>", RaiseView.as_view()),
     path("api/v1/plain", plain_view),
-    path("page/plain", plain_view),
+    path("page/refused", page_view),
     path("docs/errors", error_page),
 ]
