@@ -116,14 +116,14 @@ def queue_url(name: str) -> str:
 
 
 def forget() -> None:
-    """Drop client and known URLs: after a change of settings, and in a forked child, for sockets are not shared."""
+    """Close the client and drop the known URLs, after a change of settings."""
     if client.cache_info().currsize:
         client().close()
     client.cache_clear()
     queue_url.cache_clear()
 
 
-os.register_at_fork(after_in_child=forget)
+os.register_at_fork(after_in_child=client.cache_clear)  # a child must not write into its parent's sockets
 
 
 def is_aws() -> bool:

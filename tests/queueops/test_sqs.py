@@ -1,6 +1,7 @@
 """The door to SQS: queues are created or checked, counted without being read, and dead letters taken out."""
 
 import json
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -306,6 +307,11 @@ def test_the_sdks_own_endpoint_variables_are_ignored(monkeypatch: pytest.MonkeyP
 def test_one_client_per_process(stand_in: str) -> None:
     """Made once, until the settings change or the process forks."""
     first = sqs.client()
+    assert sqs.client() is first
+    child = os.fork()
+    if child == 0:
+        os._exit(sqs.client.cache_info().currsize)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert sqs.client() is first
     sqs.forget()
     assert sqs.client() is not first
