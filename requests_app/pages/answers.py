@@ -31,7 +31,7 @@ def page(view: View[P]) -> View[P]:
     """Let signed-in people only see the page, and show an error of PAO as a page with its status."""
 
     @wraps(view)
-    def answered(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def answered(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
         except PaoError as error:

@@ -6,6 +6,7 @@ from typing import Any
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 
 from pao.core import context as core_context
 from pao.core.clock import now
@@ -62,6 +63,12 @@ def clock(moment: datetime) -> SafeString:
         f"{exact:%Y-%m-%d %H:%M:%S.%f} UTC",
         f"{exact:%H:%M:%S}",
     )
+
+
+@register.filter
+def onward(next_step: str) -> str:
+    """Return what to do next as a sentence of its own: `Nothing: it starts by itself.` → `It starts by itself.`"""
+    return capfirst(next_step.removeprefix("Nothing: "))
 
 
 @register.filter

@@ -1,0 +1,210 @@
+"""Requests, tasks and logs in the admin: read-only, with retry and abort as buttons that ask for a reason."""
+
+import uuid
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
+
+from pao.admin import ReadOnlyAdmin, link, list_url, reason_of, row_url
+from pao.api.auth import principal_of
+from pao.core.errors import Forbidden, RequestNotFound
+from requests_app.models import FulfillmentTask, LogLine, ResourceRequest
+from requests_app.pages.tracking import track
+from requests_app.pages.verbs import fresh_keys, press
+from requests_app.templatetags.pao import state as state_badge
+
+
+@admin.register(ResourceRequest)
+class ResourceRequestAdmin(ReadOnlyAdmin):
+    """Requests, newest first."""
+
+    change_form_template = "admin/requests/resourcerequest/change_form.html"
+    list_display = ("name", "entry_id", "requester", "badge", "reason", "created_at", "changed_at")
+    list_filter = ("state", "entry_kind", "forced_manual", "created_at")
+    search_fields = ("name__startswith", "entry_id__exact", "requester__exact", "correlation_id__exact")
+    search_help_text = "An id, a correlation id, a requester, an entry, or the beginning of a name."
+    heavy: ClassVar = ("snapshot", "form_data", "sealed_values")
+    allowed_lookups: ClassVar = ("entry_id__exact",)
+    id_fields: ClassVar = ("pk", "correlation_id")
+    shown: ClassVar = (
+        "id",
+        "name",
+        "entry",
+        "badge",
+        "state_reason",
+        "requester",
+        "requester_email",
+        "requester_teams",
+        "owner_team",
+        "correlation_id",
+        "entry_version",
+        "commit",
+        "mode",
+        "forced_manual",
+        "version",
+        "created_at",
+        "changed_at",
+        "finished_at",
+        "form_data",
+        "snapshot",
+    )
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the addresses of the buttons."""
+        wrap = self.admin_site.admin_view
+        verbs = [
+            path(f"<uuid:request_id>/{verb}/", wrap(_button(verb)), name=f"requests_resourcerequest_{verb}")
+            for verb in ("retry", "abort")
+        ]
+        return [*verbs, *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show a request with its tasks and the buttons that its state and the person's roles allow."""
+        found = self.get_object(request, object_id) if self.has_view_permission(request) else None
+        facts: dict[str, Any] = {"keys": fresh_keys()}
+        if found is not None:
+            facts["tracking"] = track(found, principal_of(request))
+        return super().change_view(request, object_id, form_url, facts | (extra_context or {}))
+
+    def related_links(self, obj: ResourceRequest) -> Iterable[tuple[str, str]]:
+        """Return the way to everything that belongs to the request."""
+        yield "Page", reverse("request-detail", args=[obj.pk])
+        yield "Tasks", list_url("requests_fulfillmenttask", resource_request__id__exact=obj.pk)
+        yield "Attempts", list_url("fulfillment_taskattempt", task__resource_request__id__exact=obj.pk)
+        yield "Effects", list_url("fulfillment_effect", task__resource_request__id__exact=obj.pk)
+        yield "Messages", list_url("queueops_outboxmessage", group_id__startswith=obj.pk)
+        yield "Dead letters", list_url("queueops_deadletter", group_id__startswith=obj.pk)
+        yield "Log", list_url("requests_logline", resource_request__id__exact=obj.pk)
+        yield "Audit", list_url("audit_auditevent", request_id=obj.pk)
+
+    @admin.display(description="state", ordering="state")
+    def badge(self, obj: ResourceRequest) -> SafeString:
+        """Return the state as sign, word and colour."""
+        return state_badge(obj.state)
+
+    @admin.display(description="reason")
+    def reason(self, obj: ResourceRequest) -> str:
+        """Return why it is in its state."""
+        return reason_of(obj)
+
+    @admin.display(description="entry")
+    def entry(self, obj: ResourceRequest) -> SafeString:
+        """Return a link to the entry."""
+        return link(list_url("catalog_catalogentry", q=obj.entry_id), f"{obj.entry_name} ({obj.entry_id})")
+
+
+@admin.register(FulfillmentTask)
+class FulfillmentTaskAdmin(ReadOnlyAdmin):
+    """Tasks, newest first."""
+
+    list_display = ("__str__", "request", "badge", "reason", "attempt", "queued_at", "finished_at")
+    list_filter = ("state", "action_type", "created_at")
+    list_select_related = ("resource_request",)
+    search_fields = ("item_id__exact", "component_id__exact", "references__0__key__exact")
+    search_help_text = "An id of a task or a request, an item, a component, or a ticket's key."
+    heavy: ClassVar = (
+        "action",
+        "outputs",
+        "sealed_outputs",
+        "resource_request__snapshot",
+        "resource_request__form_data",
+        "resource_request__sealed_values",
+    )
+    allowed_lookups: ClassVar = ("resource_request__id__exact",)
+    id_fields: ClassVar = ("pk", "resource_request_id")
+    shown: ClassVar = (
+        "id",
+        "request",
+        "component_id",
+        "item_id",
+        "action_type",
+        "sequence_index",
+        "depends_on",
+        "badge",
+        "state_reason",
+        "attempt",
+        "sends",
+        "losses",
+        "worker",
+        "lease_expires_at",
+        "calling",
+        "references",
+        "outputs",
+        "queued_at",
+        "started_at",
+        "finished_at",
+        "action",
+    )
+
+    def related_links(self, obj: FulfillmentTask) -> Iterable[tuple[str, str]]:
+        """Return the way to everything that belongs to the task."""
+        yield "Request", row_url("requests_resourcerequest", obj.resource_request_id)
+        yield "Attempts", list_url("fulfillment_taskattempt", task__id__exact=obj.pk)
+        yield "Effects", list_url("fulfillment_effect", task__id__exact=obj.pk)
+        yield "Messages", list_url("queueops_outboxmessage", deduplication_id__startswith=obj.pk)
+        yield "Log", list_url("requests_logline", task__id__exact=obj.pk)
+        yield "Audit", list_url("audit_auditevent", subject_id=obj.pk)
+
+    @admin.display(description="request")
+    def request(self, obj: FulfillmentTask) -> SafeString:
+        """Return a link to the request."""
+        return link(row_url("requests_resourcerequest", obj.resource_request_id), obj.resource_request.name)
+
+    @admin.display(description="state", ordering="state")
+    def badge(self, obj: FulfillmentTask) -> SafeString:
+        """Return the state as sign, word and colour."""
+        return state_badge(obj.state)
+
+    @admin.display(description="reason")
+    def reason(self, obj: FulfillmentTask) -> str:
+        """Return why it is in its state."""
+        return reason_of(obj)
+
+
+@admin.register(LogLine)
+class LogLineAdmin(ReadOnlyAdmin):
+    """Log lines, newest first."""
+
+    list_display = ("at", "level", "message", "request", "attempt")
+    list_filter = ("level", "at")
+    list_select_related = ("resource_request",)
+    search_fields = ("message",)
+    search_help_text = "A request's or task's id, or words of the message."
+    heavy: ClassVar = (
+        "facts",
+        "resource_request__snapshot",
+        "resource_request__form_data",
+        "resource_request__sealed_values",
+    )
+    allowed_lookups: ClassVar = ("resource_request__id__exact", "task__id__exact")
+    id_fields: ClassVar = ("resource_request_id", "task_id")
+    shown: ClassVar = ("at", "level", "message", "request", "task", "attempt", "facts")
+
+    @admin.display(description="request")
+    def request(self, obj: LogLine) -> SafeString:
+        """Return a link to the request."""
+        return link(row_url("requests_resourcerequest", obj.resource_request_id), obj.resource_request.name)
+
+
+def _button(verb: str) -> Any:
+    """Return the view behind a button: POST only, with a reason; then back to the request's page."""
+
+    @require_POST
+    def pressed(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
+        try:
+            press(request, request_id, verb, needs_reason=True)
+        except RequestNotFound:
+            raise Http404 from None
+        except Forbidden:
+            raise PermissionDenied from None
+        return HttpResponseRedirect(row_url("requests_resourcerequest", request_id), status=303)
+
+    return pressed
