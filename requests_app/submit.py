@@ -1,6 +1,7 @@
 """Submitting: validate, then store request, tasks, audit and first message in one transaction; call nothing outside."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -43,7 +44,8 @@ def submit(
         dispatch.dispatch_ready(request, tasks, by=by)
         request.save(update_fields=["version"])
         failpoint("submit.before_commit")
-    failpoint("submit.after_commit")
+        # On commit: under an idempotency key the transaction is the caller's, and ends later than this block.
+        transaction.on_commit(partial(failpoint, "submit.after_commit"))
     return request
 
 

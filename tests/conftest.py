@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from pao.core.context import correlation_id
@@ -51,8 +52,9 @@ def people(db: None) -> dict[str, User]:
 
 
 @pytest.fixture
-def api(people: dict[str, User]) -> Callable[..., APIClient]:
-    """Return an API client of a persona, as the development mode lets it in."""
+def api(people: dict[str, User], settings: Settings) -> Callable[..., APIClient]:
+    """Return an API client of a persona, as the development mode (which needs DEBUG) lets it in."""
+    settings.DEBUG = True
 
     def client(persona: str = "requester") -> APIClient:
         return APIClient(headers={"X-Dev-User": people[persona].username})

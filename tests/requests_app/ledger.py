@@ -1,0 +1,100 @@
+"""Bringing requests into the states that tests begin with, through the verbs of workers; and reading every table."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import connection
+
+from requests_app import progress
+from requests_app.abort import abort
+from requests_app.domain.reasons import Reason
+from requests_app.models import FulfillmentTask, ResourceRequest
+from requests_app.progress import Claim, Lease
+from requests_app.retry import retry
+from tests.factories import principal, serve_stack, submitted, tasks_by_component
+
+REFUSED = Reason("CALL_REFUSED", "JIRA answered 400.", "Correct what it names, then retry.")
+UNKNOWN = Reason("OUTCOME_UNKNOWN", "The answer was lost.", "Look for the marker.")
+
+
+def claimed(task: FulfillmentTask) -> Lease:
+    """Let a worker take the queued task."""
+    task.refresh_from_db()
+    lease = Lease(task.pk, task.attempt, "worker-1")
+    assert progress.start(lease) is Claim.TAKEN
+    return lease
+
+
+def completed(task: FulfillmentTask, outputs: Mapping[str, Any] | None = None) -> None:
+    """Let a worker take the task and complete it."""
+    assert progress.complete(claimed(task), outputs=outputs or {})
+
+
+def failed(task: FulfillmentTask, reason: Reason = REFUSED) -> None:
+    """Let a worker take the task and fail."""
+    assert progress.fail(claimed(task), reason=reason)
+
+
+def stuck(task: FulfillmentTask) -> None:
+    """Let the task's message die."""
+    task.refresh_from_db()
+    assert progress.mark_stuck(task.pk, task.attempt, reason=Reason("DEAD_LETTERED", "No worker.", "Retry."))
+
+
+def halted_stack(mode: str = "sequential", reason: Reason = REFUSED) -> ResourceRequest:
+    """Return a failed request of three: `database` is completed, `secrets` has failed, `app` still waits."""
+    request = submitted(serve_stack(mode))
+    tasks = tasks_by_component(request)
+    completed(tasks["database"], {"endpoint": "db.example.com"})
+    failed(tasks["secrets"], reason)
+    request.refresh_from_db()
+    return request
+
+
+def in_state(state: str) -> ResourceRequest:
+    """Return a request of the stack in the state asked for."""
+    if state in {"failed", "retrying", "aborted"}:
+        request = halted_stack()
+        if state != "failed":
+            _act(request, state)
+    else:
+        request = submitted(serve_stack())
+        tasks = tasks_by_component(request)
+        if state == "processing":
+            claimed(tasks["database"])
+        if state == "completed":
+            for component in ("database", "secrets", "app"):
+                completed(tasks[component])
+    request.refresh_from_db()
+    assert request.state == state
+    return request
+
+
+def _act(request: ResourceRequest, state: str) -> None:
+    verb = retry if state == "retrying" else abort
+    verb(resource_request_id=request.pk, by=principal())
+
+
+def states(request: ResourceRequest) -> dict[str, str]:
+    """Return component → state, read afresh."""
+    return {task.component_id: task.state for task in request.tasks.order_by("sequence_index")}
+
+
+def everything_stored() -> str:
+    """Return every row of every table as text, as the database writes it."""
+    rows: list[str] = []
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f'SELECT t::text FROM "{table}" t')  # noqa: S608 - the database's own table names
+            rows += [f"{table}: {row[0]}" for row in cursor.fetchall()]
+    return "\n".join(rows)
+
+
+def counted() -> dict[str, int]:
+    """Return how many rows every table holds, to see that nothing was stored."""
+    counts: dict[str, int] = {}
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f'SELECT count(*) FROM "{table}"')  # noqa: S608 - the database's own table names
+            counts[table] = cursor.fetchone()[0]
+    return counts
