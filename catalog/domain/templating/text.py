@@ -10,7 +10,7 @@ from typing import Any
 
 from catalog.domain.templating.grammar import Reference, Template
 from catalog.domain.templating.scope import Scope, evaluate, masked, unwritable, written, written_as_json
-from catalog.domain.templating.values import well_formed, without_controls
+from catalog.domain.templating.values import MISSING, well_formed, without_controls
 from pao.core.errors import TemplateError
 
 SUMMARY_LIMIT = 255
@@ -41,10 +41,14 @@ def render_form_value(template: Template, scope: Scope) -> str:
 
 
 def render_value(template: Template, scope: Scope) -> Any:
-    """Return the value of a lone reference with its type (`MISSING` when there is none), else plain text."""
-    if template.lone is not None:
-        return evaluate(template.lone, scope)
-    return render_text(template, scope)
+    """Return the value of a lone reference with its type, None when there is none; of any other template the text.
+
+    Plain data comes out, so that it can be stored and sent; None counts as missing wherever it is read again (B57).
+    """
+    if template.lone is None:
+        return render_text(template, scope)
+    value = evaluate(template.lone, scope)
+    return None if value is MISSING else value
 
 
 def render_rich(template: Template, scope: Scope) -> tuple[RichRun, ...]:

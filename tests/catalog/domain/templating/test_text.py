@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from catalog.domain.templating import (
-    MISSING,
     RichRun,
     Scope,
     parse,
@@ -64,9 +63,9 @@ def test_a_lone_reference_keeps_its_type(value: Any) -> None:
     assert render_value(parse("{{ .current.v }}"), scope(value)) is value
 
 
-def test_a_lone_reference_to_nothing_is_missing() -> None:
-    assert render_value(parse("{{.current.v}}"), Scope()) is MISSING
-    assert render_value(parse("{{.current.v}}"), scope(None)) is MISSING
+def test_a_lone_reference_to_nothing_is_none() -> None:
+    assert render_value(parse("{{.current.v}}"), Scope()) is None
+    assert render_value(parse("{{.current.v}}"), scope(None)) is None
     assert render_value(parse("x{{.current.v}}"), Scope()) == "x"
 
 
