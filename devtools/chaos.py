@@ -58,6 +58,7 @@ class Rig:
     accepted: dict[str, str] = field(default_factory=dict)
     blows: Counter[str] = field(default_factory=Counter)
     over: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
 
 
 def main() -> int:
@@ -67,13 +68,18 @@ def main() -> int:
     print(f"chaos: {options.requests} requests, seed {options.seed}", flush=True)
     with Supervisor(DIRECTORY / "logs") as supervisor:
         rig = Rig(Deployment(DIRECTORY, supervisor, {"PAO_WORKER_CONCURRENCY": "4"}), random.Random(options.seed))
+        keeper = threading.Thread(target=_keep_alive, args=(rig,), name="keeper")
         try:
             _start(rig)
+            keeper.start()
             _storm(rig, options.requests)
             before = count(rig.deployment, rig.accepted)
             _act_as_people(rig)
             after = count(rig.deployment, rig.accepted)
         finally:
+            rig.ended.set()
+            if keeper.is_alive():
+                keeper.join()
             for proxy in rig.proxies.values():
                 proxy.stop()
             rig.deployment.stop()
@@ -114,9 +120,7 @@ def _start(rig: Rig) -> None:
 
 def _storm(rig: Rig, requests: int) -> None:
     """Submit everything while the blows fall; go on until all is submitted and the queue of work has had its share."""
-    keeper = threading.Thread(target=_keep_alive, args=(rig,), name="keeper")
     striker = threading.Thread(target=_strike, args=(rig,), name="striker")
-    keeper.start()
     striker.start()
     kinds = [rig.chance.random() < AUTOMATIC_SHARE for _ in range(requests)]
     try:
@@ -129,7 +133,6 @@ def _storm(rig: Rig, requests: int) -> None:
     finally:
         rig.over.set()
         striker.join()
-        keeper.join()
     for proxy in rig.proxies.values():
         proxy.inject("pass")
     _wait_until_quiet(rig)
@@ -205,14 +208,11 @@ def _faulty(rig: Rig, door: str) -> None:
 
 
 def _keep_alive(rig: Rig) -> None:
-    """Start again what has died, as any supervisor would."""
-    while not rig.over.wait(0.2):
+    """Start again what has died, as any supervisor would: also what its failpoints kill after the storm."""
+    while not rig.ended.wait(0.2):
         for managed in rig.processes.values():
             if not managed.running:
                 managed.restart()
-    for managed in rig.processes.values():
-        if not managed.running:
-            managed.restart()
 
 
 def _wait_until_quiet(rig: Rig) -> None:

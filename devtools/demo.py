@@ -5,20 +5,15 @@ whose REST action's captured output stands in the ticket after it. Then everythi
 """
 
 import argparse
-import os
 import shutil
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from devtools import repository
+from devtools import stage
 from devtools.client import Answered, JiraClient, PaoClient
 from devtools.parts import STATE, Deployment
-from devtools.people import PASSWORD, PEOPLE
-from devtools.processes import Supervisor, free_port
+from devtools.processes import free_port
 from pao.core.errors import PaoError
 
 DIRECTORY = STATE / "demo"
@@ -58,13 +53,14 @@ def main() -> int:
     options = _options()
     if options.fresh:
         shutil.rmtree(DIRECTORY, ignore_errors=True)
-    signal.signal(signal.SIGTERM, _stop)
     try:
-        with _deployment() as deployment:
-            _start(deployment)
+        with stage.deployment(DIRECTORY, {"PAO_FORCE_MANUAL": "true"}) as deployment:
+            stage.start(deployment)
+            stage.show_addresses(deployment)
             _play(deployment)
             if not options.once:
-                _keep_running()
+                print("Everything keeps running; submit something yourself. Ctrl-C stops it all.", flush=True)
+                stage.keep_running(deployment)
     except KeyboardInterrupt:
         print("\nStopped.")
     except (DemoError, Answered, PaoError, OSError) as error:
@@ -80,61 +76,12 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-@contextmanager
-def _deployment() -> Iterator[Deployment]:
-    with Supervisor(DIRECTORY / "logs") as supervisor:
-        deployment = Deployment(DIRECTORY, supervisor, {"PAO_FORCE_MANUAL": "true"})
-        try:
-            yield deployment
-        finally:
-            deployment.stop()
-
-
-def _start(deployment: Deployment) -> None:
-    began = time.monotonic()
-    _say("Starting", end=" ", flush=True)
-    for part, start in (
-        ("database", deployment.start_database),
-        ("queue", deployment.start_queue),
-        ("sandbox", deployment.start_sandbox),
-    ):
-        print(part, end=" · ", flush=True)
-        start()
-    if "PAO_CATALOG_REPOSITORY" not in os.environ:
-        source = repository.make(DIRECTORY / "catalog-repository", deployment.sandbox)
-        deployment.environment["PAO_CATALOG_REPOSITORY"] = str(source)
-    print("schema, queues, catalog", end=" · ", flush=True)
-    deployment.prepare(catalog=True)
-    print("relay, worker, web", end=" ", flush=True)
-    deployment.start_relay()
-    deployment.start_worker()
-    deployment.start_web()
-    print(f"— {time.monotonic() - began:.0f} s.\n")
-    _print_addresses(deployment)
-
-
-def _print_addresses(deployment: Deployment) -> None:
-    web = deployment.address
-    rows = [
-        ("Catalog, tracking", f"{web}/"),
-        ("Admin", f"{web}/admin/"),
-        ("API description", f"{web}/api/docs/"),
-        ("Sandbox board", deployment.sandbox),
-    ]
-    for label, address in rows:
-        print(f"  {label:<18} {address}")
-    print(f"\n  Sign in with the password {PASSWORD} as")
-    for person in PEOPLE:
-        print(f"    {person.username:<6} who {person.role}")
-    print()
-
-
 def _play(deployment: Deployment) -> None:
     developer = PaoClient(deployment.address, "dana")
-    _say(f"First act: {BUNDLE}, by hand (PAO_FORCE_MANUAL=true): one ticket for each component.")
+    print(f"First act: {BUNDLE}, by hand (PAO_FORCE_MANUAL=true): one ticket for each component.")
     request = _submit_and_follow(deployment, developer, BUNDLE, BUNDLE_FORM)
     _check_links(deployment, request)
-    _say(f"Second act: {INSTANT}, automatic: a REST call, and its captured output in a ticket.")
+    print(f"Second act: {INSTANT}, automatic: a REST call, and its captured output in a ticket.")
     port = free_port()
     automatic = deployment.start_web("web-automatic", port, PAO_FORCE_MANUAL="false")
     form = {"name": "webshop-cache", "basic": {"size": "small", "storageSize": 10}}
@@ -210,20 +157,6 @@ def _jira(deployment: Deployment) -> JiraClient:
         settings.get("PAO_JIRA_USER", ""),
         settings.get("PAO_JIRA_TOKEN", ""),
     )
-
-
-def _keep_running() -> None:
-    _say("Everything keeps running; submit something yourself. Ctrl-C stops it all.")
-    while True:
-        signal.pause()
-
-
-def _stop(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
-def _say(sentence: str, *, end: str = "\n", flush: bool = False) -> None:
-    print(sentence, end=end, flush=flush)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ A part whose setting is given in the environment is not started: then the real o
 `SQS_ENDPOINT_URL` or `PAO_QUEUE_NAME`; `PAO_JIRA_URL`).
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pao.core.errors import Misconfigured
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".pao"
+REMEMBERED = STATE / "deployment.json"
 SANDBOX_PORT = 8093
 SQS_PORT = 9324
 WEB_PORT = 8000
@@ -122,6 +124,12 @@ class Deployment:
         (self.directory / "logs" / "prepare.log").write_text(done.stdout + done.stderr, encoding="utf-8")
         if done.returncode != 0:
             raise Misconfigured(f"preparing failed: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
+
+    def remember(self) -> None:
+        """Note this deployment's settings for `./dev manage`, readable by its owner only."""
+        REMEMBERED.touch(mode=0o600)
+        own = {name: value for name, value in self.environment.items() if os.environ.get(name) != value}
+        REMEMBERED.write_text(json.dumps(own), encoding="utf-8")
 
     def stop(self) -> None:
         """Stop every process, then the database."""

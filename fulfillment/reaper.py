@@ -10,6 +10,7 @@ from datetime import timedelta
 import structlog
 from django.conf import settings
 from django.db import connection
+from django.db.models import DurationField, ExpressionWrapper, F
 from django.db.models.functions import Now
 
 from fulfillment.recovery import take_back
@@ -56,11 +57,13 @@ def _recover_lost_workers() -> int:
 def _send_lost_messages() -> int:
     """Send again what has waited long, but only as far as the queue holds fewer messages than tasks wait.
 
-    A long queue is no lost message: without that comparison every backlog would be sent twice.
+    A long queue is no lost message: without that comparison every backlog would be sent twice. Each time the wait is
+    longer, for a queue that loses messages again and again is seldom the fault of the task.
     """
-    overdue = FulfillmentTask.objects.filter(
-        state="queued", queued_at__lt=Now() - timedelta(seconds=settings.PAO_REPUBLISH_SECONDS)
-    ).order_by("queued_at")
+    patience = ExpressionWrapper(
+        F("sends") * timedelta(seconds=settings.PAO_REPUBLISH_SECONDS), output_field=DurationField()
+    )
+    overdue = FulfillmentTask.objects.filter(state="queued", queued_at__lt=Now() - patience).order_by("queued_at")
     candidates = list(overdue.values_list("pk", "attempt")[:BATCH])
     if not candidates:
         return 0

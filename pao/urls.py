@@ -6,8 +6,14 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from pao import health
+from pao.api.errors_page import error_page
 
 api = [path("", include("catalog.api.urls")), path("", include("requests_app.api.urls"))]
+
+handler400 = "pao.api.handlers.bad_request"
+handler403 = "pao.api.handlers.permission_denied"
+handler404 = "pao.api.handlers.page_not_found"
+handler500 = "pao.api.handlers.server_error"
 
 urlpatterns = [
     path("", include("requests_app.pages.urls")),
@@ -17,6 +23,7 @@ urlpatterns = [
     path("api/v1/", include(api)),
     path("api/schema", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
+    path("docs/errors", error_page, name="error-codes"),
     path("health", health.live, name="health"),
     path("health/ready", health.ready, name="health-ready"),
     path("health/version", health.version),

@@ -48,7 +48,7 @@ def _own_correlation_id() -> Iterator[None]:
 @pytest.fixture
 def people(db: None) -> dict[str, User]:
     """The personae of every permission table, as users."""
-    return {name: UserFactory(username=name, groups=groups) for name, groups in PERSONAE.items()}
+    return {name: UserFactory.create(username=name, groups=groups) for name, groups in PERSONAE.items()}
 
 
 @pytest.fixture

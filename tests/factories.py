@@ -5,8 +5,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import factory
 from django.contrib.auth.models import Group, User
+from factory.declarations import LazyAttribute, Sequence
+from factory.django import DjangoModelFactory
+from factory.helpers import post_generation
 
 from catalog.models import CatalogEntry, CatalogVersion, EntryKind
 from pao.core.context import Principal, correlation_id
@@ -16,17 +18,17 @@ from requests_app.submit import submit
 NAME_PATTERN = "^[a-z][a-z0-9-]{2,28}[a-z0-9]$"
 
 
-class UserFactory(factory.django.DjangoModelFactory[User]):
+class UserFactory(DjangoModelFactory[User]):
     """A Django user; `teams` and `roles` become groups."""
 
     class Meta:
         model = User
         skip_postgeneration_save = True
 
-    username = factory.Sequence(lambda number: f"user{number}")
-    email = factory.LazyAttribute(lambda user: f"{user.username}@example.com")
+    username = Sequence(lambda number: f"user{number}")
+    email = LazyAttribute(lambda user: f"{user.username}@example.com")
 
-    @factory.post_generation
+    @post_generation
     def groups(self, create: bool, names: tuple[str, ...] | None, **_: Any) -> None:  # noqa: FBT001 - factory-boy's hook
         """Put the user into groups by name."""
         if create and names:

@@ -17,6 +17,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import InterfaceError, OperationalError, connection
 
 from fulfillment.reaper import reap
+from pao.api.idempotency import purge_expired
 from pao.core.errors import PaoError
 from queueops.drain import drain
 from queueops.models import DeadLetter
@@ -86,6 +87,7 @@ def _send_all() -> None:
 
 def _care() -> None:
     drain(_mark_stuck)
+    purge_expired()
     reaped = reap()
     if reaped.recovered or reaped.sent_again:
         log.info("reaper.round", recovered=reaped.recovered, sent_again=reaped.sent_again)
