@@ -13,6 +13,7 @@ from catalog.domain import forms
 from catalog.domain.documents import document_from
 from catalog.domain.templating import Scope, parse, render_text, render_value
 from fulfillment.actions.protocol import Context, Journal, Reference
+from fulfillment.outputs import texts_in
 from pao.core.errors import SecretUnavailable
 from requests_app import sealing
 from requests_app.models import FulfillmentTask, ResourceRequest
@@ -24,6 +25,8 @@ class TaskScope:
 
     scope: Scope
     completed: tuple[FulfillmentTask, ...]
+    secrets: tuple[str, ...] = ()
+    """Every secret value within the scope: what must be masked wherever something is written down."""
 
     def render_output(self, template: str) -> str:
         """Return a computed output: a template over the same namespaces."""
@@ -36,11 +39,12 @@ def load_scope(task: FulfillmentTask) -> TaskScope:
     completed = tuple(request.tasks.filter(state="completed").order_by("sequence_index"))
     document = document_from(request.snapshot["entry"]["definition"])
     output, secret_outputs = _outputs(completed)
+    sealed_values = sealing.unseal(request.sealed_values)
     secret_paths = {("current", *path) for path in forms.secret_paths(document.form)}
     secret_paths |= {("output", key) for key in secret_outputs}
     secret_paths.add(("system", "platform", "apiKey"))
     scope = Scope(
-        current=_with_secrets(request.form_data, sealing.unseal(request.sealed_values)),
+        current=_with_secrets(request.form_data, sealed_values),
         output=output,
         metadata=metadata_of(request.snapshot),
         system=system_of(request, task),
@@ -48,7 +52,8 @@ def load_scope(task: FulfillmentTask) -> TaskScope:
         secret_paths=frozenset(secret_paths),
     )
     inputs = next((part.inputs for part in getattr(document, "components", ()) if part.id == task.component_id), {})
-    return TaskScope(_seen_by_component(scope, inputs), completed)
+    secrets = texts_in([sealed_values, [output[key] for key in secret_outputs], settings.PAO_PLATFORM_API_KEY])
+    return TaskScope(_seen_by_component(scope, inputs), completed, tuple(secrets))
 
 
 def _seen_by_component(scope: Scope, inputs: Mapping[str, str]) -> Scope:

@@ -1,12 +1,17 @@
-"""The journal of effects: what was about to be done outside, committed before it is done, and what came of it."""
+"""The journal of effects: what was about to be done outside, committed before it is done, and what came of it.
 
-from collections.abc import Mapping
+Actions mask by name what they write here; this masks by value what only the form, or an earlier task, knows (B60).
+"""
+
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import structlog
 from django.db import transaction
 
+from fulfillment import outputs
 from fulfillment.models import Effect, EffectOutcome
+from pao.clients.redaction import masked_value
 from pao.core.clock import now
 from pao.failpoints import failpoint
 from requests_app import loglines, progress
@@ -22,9 +27,19 @@ class TaskJournal:
     def __init__(self, task: FulfillmentTask, lease: progress.Lease) -> None:
         self._task = task
         self._lease = lease
+        self._secrets: tuple[str, ...] = ()
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """From now on mask these values too, in whatever is written here."""
+        self._secrets = tuple({*self._secrets, *secrets})
+
+    def masked(self, value: Any) -> Any:
+        """Return a copy of a JSON value without the secrets that the journal knows."""
+        return masked_value(value, self._secrets, by_name=False)
 
     def intend(self, step: str, description: str, sent: Mapping[str, Any]) -> None:
         """Commit "about to do this", with the calling mark; raises `LeaseLost` when the task has moved on."""
+        description, sent = self.masked(description), self.masked(sent)
         with transaction.atomic():
             progress.mark_calling(self._lease)
             Effect.objects.update_or_create(
@@ -32,23 +47,23 @@ class TaskJournal:
                 task=self._task,
                 attempt=self._lease.attempt,
                 step=step,
-                defaults={"description": description[:500], "sent": dict(sent), "outcome": EffectOutcome.INTENDED},
+                defaults={"description": description[:500], "sent": sent, "outcome": EffectOutcome.INTENDED},
             )
-            loglines.add(self._task, f"About to: {description}", sent=dict(sent))
+            loglines.add(self._task, f"About to: {description}", sent=sent)
         failpoint("worker.after_intent")
 
     def done(self, step: str, result: Mapping[str, Any]) -> None:
         """Commit that the effect of `step` exists; also when an earlier attempt had intended it."""
         failpoint("worker.after_call")
-        log.info(
-            "external.result", task=str(self._task.pk), attempt=self._lease.attempt, step=step, result=dict(result)
-        )
+        self.hide(outputs.secret_values(self._task.action.get("outputs") or {}, result))
+        result = self.masked(result)
+        log.info("external.result", task=str(self._task.pk), attempt=self._lease.attempt, step=step, result=result)
         Effect.objects.update_or_create(
             tenant=self._task.tenant,
             task=self._task,
             attempt=self._lease.attempt,
             step=step,
-            defaults={"outcome": _DONE, "result": dict(result), "answered_at": now()},
+            defaults={"outcome": _DONE, "result": result, "answered_at": now()},
         )
 
     def result_of(self, step: str) -> Mapping[str, Any] | None:
@@ -58,7 +73,7 @@ class TaskJournal:
 
     def note(self, message: str, **facts: Any) -> None:
         """Add a line to the request's log."""
-        loglines.add(self._task, message, **facts)
+        loglines.add(self._task, self.masked(message), **self.masked(facts))
 
     def unanswered(self) -> list[Effect]:
         """Return the effects, of any attempt, of which nobody knows whether they happened.
@@ -71,6 +86,11 @@ class TaskJournal:
         ).order_by("id")
         return [effect for effect in open_effects if effect.step not in finished]
 
+    def finished(self) -> list[str]:
+        """Return what was done for the task, in any attempt, in order."""
+        done = self._task.effects.filter(outcome=_DONE).order_by("id")
+        return [effect.description or effect.step for effect in done]
+
     def refused(self, attempt: int) -> None:
         """Close what the attempt had intended: it certainly did not happen."""
         self._task.effects.filter(attempt=attempt, outcome=EffectOutcome.INTENDED).update(
@@ -80,8 +100,8 @@ class TaskJournal:
     def answer(self, effect: Effect, *, found: Mapping[str, Any] | None, evidence: str) -> None:
         """Store what a look outside showed of an unanswered effect: `found`, or that it may safely be sent again."""
         effect.outcome = EffectOutcome.REFUSED if found is None else _DONE
-        effect.result = dict(found or {})
-        effect.evidence = evidence[:1000]
+        effect.result = self.masked(found or {})
+        effect.evidence = self.masked(evidence)[:1000]
         effect.answered_at = now()
         effect.save(update_fields=["outcome", "result", "evidence", "answered_at"])
-        loglines.add(self._task, f"Looked outside for “{effect.description}”: {evidence}")
+        loglines.add(self._task, f"Looked outside for “{effect.description}”: {effect.evidence}")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -63,6 +64,29 @@ def capture(outputs: Mapping[str, Any], result: Mapping[str, Any], render: Calla
         )
     secret_keys = frozenset(key for key in values if wanted[key].secret)
     return Captured(values, secret_keys, missing)
+
+
+def secret_values(outputs: Mapping[str, Any], result: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the texts within `result` that the document declares to be secret outputs, for masking."""
+    found: list[str] = []
+    for output in map(_output, outputs.values()):
+        if output.secret and "{{" not in output.source:
+            with suppress(_Missing):
+                found += texts_in(_found(output.source, result))
+    return tuple(found)
+
+
+def texts_in(value: Any) -> list[str]:
+    """Return every text inside a JSON value."""
+    match value:
+        case str():
+            return [value]
+        case Mapping():
+            return [text for member in value.values() for text in texts_in(member)]
+        case list() | tuple():
+            return [text for member in value for text in texts_in(member)]
+        case _:
+            return []
 
 
 def _output(given: Any) -> _Output:

@@ -5,9 +5,10 @@ Only trouble with the machinery before the claim is raised, so that the queue de
 """
 
 import time
+import traceback
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import structlog
 from django.conf import settings
@@ -55,9 +56,9 @@ def perform(task_id: uuid.UUID, attempt: int, worker: str) -> str:
     correlation_id.set(task.resource_request.correlation_id)
     ending = _do(task, lease, deadline=monotonic() + settings.PAO_TASK_SECONDS)
     failpoint("worker.before_record")
-    _record(lease, ending)
+    outcome = _record(lease, ending)
     failpoint("worker.after_record")
-    return ending.outcome.value
+    return outcome.value
 
 
 def _claim(lease: progress.Lease) -> tuple[progress.Claim, FulfillmentTask | None]:
@@ -74,42 +75,53 @@ def _do(task: FulfillmentTask, lease: progress.Lease, *, deadline: float) -> End
     journal = TaskJournal(task, lease)
     try:
         scope = load_scope(task)
+        journal.hide(scope.secrets)
         config = render_action(task.action_type, task.action["config"], scope.scope)
         context = action_context(task, scope, journal, deadline=deadline)
         outcome = run_settled(action_type(task.action_type), config, context, journal)
-        return _success(task, lease, scope, outcome)
+        return _success(task, lease, scope, journal, outcome)
     except LeaseLost as lost:
         log.warning("lease.lost", task=str(task.pk), attempt=lease.attempt, why=lost.message)
         return Ending(AttemptOutcome.LATE, lambda: progress.give_back(lease))
     except PaoError as error:
         return _failure(lease, journal, error)
-    except Exception as error:
-        log.exception("task.defect", task=str(task.pk), attempt=lease.attempt)
+    except Exception as error:  # noqa: BLE001 - a defect becomes an explained failure too
+        words = journal.masked(traceback.format_exc())
+        log.error("task.defect", task=str(task.pk), attempt=lease.attempt, traceback=words)  # noqa: TRY400 - unmasked
         return _failure(lease, journal, _defect(error, journal))
 
 
-def _success(task: FulfillmentTask, lease: progress.Lease, scope: TaskScope, outcome: Outcome) -> Ending:
+def _success(
+    task: FulfillmentTask, lease: progress.Lease, scope: TaskScope, journal: TaskJournal, outcome: Outcome
+) -> Ending:
     try:
         captured = outputs.capture(task.action.get("outputs") or {}, outcome.result, scope.render_output)
-        sealed = sealing.seal({key: captured.values[key] for key in captured.secret_keys})
+        # What holds a secret of the form is one, whatever the document says.
+        shown = {
+            key: value
+            for key, value in captured.values.items()
+            if key not in captured.secret_keys and journal.masked(value) == value
+        }
+        sealed = sealing.seal({key: value for key, value in captured.values.items() if key not in shown})
     except PaoError as error:
         error.facts["references"] = outcome.references
         raise
-    shown = {key: value for key, value in captured.values.items() if key not in captured.secret_keys}
-    references = _stored(outcome.references)
+    references = _stored(journal, outcome.references)
+    warnings = journal.masked(outcome.warnings)
     return Ending(
         AttemptOutcome.COMPLETED,
         lambda: progress.complete(
-            lease, outputs=shown, sealed_outputs=sealed, references=references, warnings=outcome.warnings
+            lease, outputs=shown, sealed_outputs=sealed, references=references, warnings=warnings
         ),
     )
 
 
 def _failure(lease: progress.Lease, journal: TaskJournal, error: PaoError) -> Ending:
-    references = _stored(tuple(error.facts.get("references") or ()))
+    references = _stored(journal, tuple(error.facts.get("references") or ()))
     if not isinstance(error, OutcomeUnknown):
         journal.refused(lease.attempt)
     reason = from_error(error)
+    reason = replace(reason, sentence=journal.masked(reason.sentence))
     return Ending(AttemptOutcome.FAILED, lambda: progress.fail(lease, reason=reason, references=references))
 
 
@@ -118,18 +130,23 @@ def _defect(error: Exception, journal: TaskJournal) -> PaoError:
     sentence = f"PAO itself failed ({type(error).__name__})"
     if journal.unanswered():
         return OutcomeUnknown(f"{sentence} after a call may have been made.")
+    if finished := journal.finished():
+        return PaoError(f"{sentence} after this was done: {', '.join(finished)}. A retry goes on from there.")
     return PaoError(f"{sentence} before anything was called.")
 
 
-def _record(lease: progress.Lease, ending: Ending) -> None:
-    """Store the ending, again and again while the database is away: the call itself is never repeated (F52)."""
+def _record(lease: progress.Lease, ending: Ending) -> AttemptOutcome:
+    """Store the ending, again and again while the database is away: the call itself is never repeated (F52).
+
+    Return how the attempt ended: `LATE` when the task had moved on.
+    """
     give_up = monotonic() + RECORD_SECONDS
     while True:
         try:
             with transaction.atomic():
-                held = ending.store()
+                outcome = ending.outcome if ending.store() else AttemptOutcome.LATE
                 TaskAttempt.objects.filter(task_id=lease.task_id, number=lease.attempt).update(
-                    outcome=ending.outcome if held else AttemptOutcome.LATE, finished_at=now()
+                    outcome=outcome, finished_at=now()
                 )
         except (OperationalError, InterfaceError):
             if monotonic() > give_up:
@@ -138,8 +155,8 @@ def _record(lease: progress.Lease, ending: Ending) -> None:
             connection.close()
             time.sleep(0.5)
         else:
-            return
+            return outcome
 
 
-def _stored(references: tuple[Reference, ...]) -> list[dict[str, str]]:
-    return [asdict(reference) for reference in references]
+def _stored(journal: TaskJournal, references: tuple[Reference, ...]) -> list[dict[str, str]]:
+    return [journal.masked(asdict(reference)) for reference in references]

@@ -94,7 +94,9 @@ class HttpDoor:
                 raise TimeoutError("too little time is left in this attempt to begin a call")
             answer = self._exchanged(prepared, exchange, began)
         shown = redaction.masked_url(prepared.url or "", secrets)
-        log.info("external.answer", method=method, url=shown, status=answer.status, elapsed_ms=answer.elapsed_ms)
+        # Without the query: form values stand there, and only the caller knows which of them are secret.
+        place = shown.partition("?")[0]
+        log.info("external.answer", method=method, url=place, status=answer.status, elapsed_ms=answer.elapsed_ms)
         _raise_for(answer, f"{method} {shown}", raise_for, secrets)
         return answer
 

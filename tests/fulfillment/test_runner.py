@@ -1,0 +1,494 @@
+"""Performing a task against a real JIRA client and the sandbox: what was done outside, and what the ledger says."""
+
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from devtools.sandbox import Sandbox
+from fulfillment import runner
+from fulfillment.models import Effect, TaskAttempt
+from pao.core.errors import ActionFailed
+from requests_app.abort import abort
+from requests_app.models import FulfillmentTask, LogLine, ResourceRequest
+from requests_app.retry import retry
+from tests.factories import bundle, item, rest, serve, serve_stack, submitted, ticket
+from tests.fulfillment.outside import CREATE, LINK, PLATFORM, SEARCH, arm, links, tickets_of
+from tests.fulfillment.pipeline import (
+    OPERATOR,
+    claimed,
+    codes,
+    expire_lease,
+    fresh,
+    run,
+    run_all,
+    state_of,
+    states,
+    task_of,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def single(sandbox: Sandbox) -> ResourceRequest:
+    """A request of one ticket."""
+    serve(item())
+    return submitted("database-small-test")
+
+
+def attempts(task: FulfillmentTask) -> list[tuple[int, str]]:
+    """Return number and outcome of the attempts, in order."""
+    return list(TaskAttempt.objects.filter(task=task).order_by("number").values_list("number", "outcome"))
+
+
+def effects(task: FulfillmentTask) -> list[tuple[int, str, str]]:
+    """Return attempt, step and outcome of the effects, in order."""
+    return list(Effect.objects.filter(task=task).order_by("id").values_list("attempt", "step", "outcome"))
+
+
+class TestSuccess:
+    """The main job."""
+
+    def test_a_ticket_is_created_and_referred_to(self, sandbox: Sandbox, single: ResourceRequest) -> None:
+        assert run(task_of(single)) == "completed"
+
+        task = task_of(single)
+        [key] = tickets_of(sandbox, task)
+        assert (state_of(single), task.references[0]["key"]) == ("completed", key)
+        assert task.references[0]["url"] == f"{sandbox.base_url}/browse/{key}"
+        assert attempts(task) == [(1, "completed")]
+        assert effects(task) == [(1, "create", "done")]
+
+    def test_a_bundle_runs_in_order_with_each_ticket_blocked_by_those_it_depends_on(self, sandbox: Sandbox) -> None:
+        request = submitted(serve_stack())
+        run_all(request)
+
+        assert (state_of(request), states(request)) == ("completed", ["completed"] * 3)
+        database, secrets, app = (task_of(request, index).references[0]["key"] for index in range(3))
+        assert links(sandbox) == {(database, secrets), (database, app), (secrets, app)}
+
+    def test_an_output_of_a_rest_call_stands_in_a_later_ticket(self, sandbox: Sandbox) -> None:
+        call = rest(f"{sandbox.base_url}/platform/databases", outputs={"databaseUrl": "body.connection.url"})
+        announce = ticket(summary="Ready: {{.output.databaseUrl}}")
+        serve(item(mode="automatic", actions=[call, announce]))
+        request = submitted("database-small-test")
+        run_all(request)
+
+        assert state_of(request) == "completed"
+        url = task_of(request).outputs["databaseUrl"]
+        [key] = tickets_of(sandbox, task_of(request, 1))
+        made = sandbox.store.ticket(key)
+        assert made is not None
+        assert url.startswith("postgresql://my-thing.")
+        assert made.fields["summary"] == f"Ready: {url}"
+
+    def test_parallel_components_wait_only_for_what_they_depend_on(self, sandbox: Sandbox) -> None:
+        """A diamond: both sides at once, each in its own group; the last one when both are done."""
+        diamond: dict[str, tuple[str, ...]] = {
+            "base": (),
+            "left": ("base",),
+            "right": ("base",),
+            "top": ("left", "right"),
+        }
+        serve(*(item(f"item-{component}-test") for component in diamond))
+        serve(bundle(components=diamond, mode="parallel"))
+        request = submitted("bundle-stack-test")
+
+        run(task_of(request, 0))
+        assert states(request) == ["completed", "queued", "queued", "pending"]
+        run(task_of(request, 2))
+        assert states(request) == ["completed", "queued", "completed", "pending"]
+        run(task_of(request, 1))
+        run(task_of(request, 3))
+        assert state_of(request) == "completed"
+        keys = [task_of(request, index).references[0]["key"] for index in range(4)]
+        assert links(sandbox) == {(keys[0], keys[1]), (keys[0], keys[2]), (keys[1], keys[3]), (keys[2], keys[3])}
+
+    def test_a_second_delivery_makes_no_second_ticket(self, sandbox: Sandbox, single: ResourceRequest) -> None:
+        """F22, F54: killed after the record, before the acknowledgement; the message comes again."""
+        task = task_of(single)
+        run(task)
+
+        assert runner.perform(task.pk, 1, "worker-2") == "moved_on"
+        assert len(tickets_of(sandbox, task)) == 1
+        assert attempts(task) == [(1, "completed")]
+
+
+class TestCertainFailures:
+    """F34, F41, F42: nothing happened outside, so the failure says so, and a retry starts afresh."""
+
+    def test_a_refusal_fails_with_the_words_of_jira(self, sandbox: Sandbox, single: ResourceRequest) -> None:
+        """F42."""
+        arm(sandbox, CREATE, "400")
+        assert run(task_of(single)) == "failed"
+
+        task = task_of(single)
+        assert codes(single) == ("CALL_REFUSED", ["CALL_REFUSED"])
+        assert "The fault switch refused this call." in task.state_reason["sentence"]
+        assert (effects(task), tickets_of(sandbox, task)) == ([(1, "create", "refused")], [])
+        retry(resource_request_id=single.pk, by=OPERATOR)
+        run(task)
+        assert (state_of(single), len(tickets_of(sandbox, task))) == ("completed", 1)
+        assert attempts(task) == [(1, "failed"), (2, "completed")]
+
+    def test_a_refused_connection_is_certain(self, single: ResourceRequest, settings: Settings) -> None:
+        """F41."""
+        settings.PAO_JIRA_URL = "http://127.0.0.1:9"
+        run(task_of(single))
+
+        assert codes(single) == ("CONNECT_FAILED", ["CONNECT_FAILED"])
+        assert effects(task_of(single)) == [(1, "create", "refused")]
+
+    def test_a_template_that_cannot_be_written_fails_before_any_call(self, sandbox: Sandbox) -> None:
+        """F34."""
+        call = rest(f"{sandbox.base_url}/platform/databases")
+        call["config"]["headers"] = {"X-Note": "{{.current.basic.note}}"}
+        note = {"id": "note", "name": "Note", "type": "textarea"}
+        serve(item(mode="automatic", actions=[call], fields=[note]))
+        request = submitted("database-small-test", {"name": "my-thing", "basic": {"note": "one\nX-Evil: two"}})
+        run(task_of(request))
+
+        assert codes(request) == ("TEMPLATE_ERROR", ["TEMPLATE_ERROR"])
+        assert ".current.basic.note" in task_of(request).state_reason["sentence"]
+        assert (effects(task_of(request)), sandbox.calls) == ([], {})
+
+    def test_a_missing_secret_fails_before_any_call(self, sandbox: Sandbox) -> None:
+        call = rest(f"{sandbox.base_url}/platform/databases")
+        call["config"]["authentication"] = {"type": "bearer", "secret": "platform/none"}
+        serve(item(mode="automatic", actions=[call]))
+        request = submitted("database-small-test")
+        run(task_of(request))
+
+        assert codes(request) == ("SECRET_UNAVAILABLE", ["SECRET_UNAVAILABLE"])
+        assert "PAO_SECRET_PLATFORM_NONE" in task_of(request).state_reason["sentence"]
+        assert (effects(task_of(request)), sandbox.calls) == ([], {})
+
+    def test_a_required_output_that_is_missing_keeps_what_was_made(self, sandbox: Sandbox) -> None:
+        call = rest(
+            f"{sandbox.base_url}/platform/databases", outputs={"port": {"from": "body.nothing", "required": True}}
+        )
+        serve(item(mode="automatic", actions=[call]))
+        request = submitted("database-small-test")
+        run(task_of(request))
+
+        assert codes(request)[1] == ["OUTPUT_MISSING"]
+        assert task_of(request).references[0]["type"] == "rest-api"
+        assert len(sandbox.store.databases()) == 1
+
+
+class TestUnknownOutcomes:
+    """F38, F39, F40, F43, F47: what may have happened is looked for, and never simply done again."""
+
+    @pytest.mark.parametrize("fault", ["swallow", "cut"])
+    def test_a_lost_answer_is_adopted_by_the_marker(
+        self, sandbox: Sandbox, single: ResourceRequest, fault: str
+    ) -> None:
+        """F39, F40, F44: done outside, the answer lost or cut off; the ticket is found, none is made again."""
+        arm(sandbox, CREATE, fault)
+        assert run(task_of(single)) == "completed"
+
+        task = task_of(single)
+        assert [reference["key"] for reference in task.references] == tickets_of(sandbox, task)
+        assert effects(task) == [(1, "create", "done")]
+        assert f"with the label pao-task-{task.pk}" in Effect.objects.get().evidence
+
+    def test_links_follow_after_an_adoption(self, sandbox: Sandbox) -> None:
+        """F39: the adopted ticket is linked like any other."""
+        request = submitted(serve_stack())
+        arm(sandbox, CREATE, "swallow", times=3)
+        run_all(request)
+
+        assert state_of(request) == "completed"
+        assert len(links(sandbox)) == 3
+        assert [len(tickets_of(sandbox, task_of(request, index))) for index in range(3)] == [1, 1, 1]
+
+    @pytest.mark.parametrize("fault", ["500", "reset"])
+    def test_an_answer_that_tells_nothing_goes_before_a_person(
+        self, sandbox: Sandbox, single: ResourceRequest, fault: str
+    ) -> None:
+        """F38, F43: no ticket is found; that proves nothing, so a person decides, and their retry searches first."""
+        arm(sandbox, CREATE, fault)
+        run(task_of(single))
+
+        task = task_of(single)
+        assert codes(single) == ("OUTCOME_UNKNOWN", ["OUTCOME_UNKNOWN"])
+        assert f"pao-task-{task.pk}" in task.state_reason["sentence"]
+        assert effects(task) == [(1, "create", "intended")]
+        searches = sandbox.calls[SEARCH]
+        retry(resource_request_id=single.pk, by=OPERATOR, confirm_no_effect=True)
+        run(task)
+        assert (state_of(single), len(tickets_of(sandbox, task))) == ("completed", 1)
+        assert sandbox.calls[SEARCH] > searches
+
+    def test_a_lagging_index_never_licenses_a_second_ticket(self, sandbox: Sandbox, single: ResourceRequest) -> None:
+        """F47: the ticket exists, the search does not show it yet."""
+        arm(sandbox, CREATE, "swallow")
+        arm(sandbox, SEARCH, "lag", seconds=600, times=None)
+        run(task_of(single))
+
+        task = task_of(single)
+        assert codes(single)[1] == ["OUTCOME_UNKNOWN"]
+        assert "inconclusive" in task.state_reason["sentence"]
+        assert len(tickets_of(sandbox, task)) == 1
+
+    def test_a_persons_retry_finds_what_has_appeared_meanwhile(self, sandbox: Sandbox, single: ResourceRequest) -> None:
+        """F48: they confirmed that nothing happened, and were wrong; the marker is looked for first."""
+        arm(sandbox, CREATE, "swallow")
+        arm(sandbox, SEARCH, "lag", seconds=600, times=None)
+        run(task_of(single))
+        sandbox.faults.clear()
+        retry(resource_request_id=single.pk, by=OPERATOR, confirm_no_effect=True)
+        run(task_of(single))
+
+        task = task_of(single)
+        assert state_of(single) == "completed"
+        assert [task.references[0]["key"]] == tickets_of(sandbox, task)
+
+    def test_a_redelivered_task_adopts_what_its_lost_worker_did(
+        self, sandbox: Sandbox, single: ResourceRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """F51: killed after the answer, before the record."""
+        task = task_of(single)
+        with monkeypatch.context() as patched:
+            patched.setattr("fulfillment.journal.failpoint", _die_at("worker.after_call"))
+            with pytest.raises(_KilledError):
+                run(task)
+        assert (states(single), len(tickets_of(sandbox, task))) == (["processing"], 1)
+
+        expire_lease(task)
+        assert runner.perform(task.pk, 1, "worker-2") == "moved_on"
+        assert run(task, "worker-2") == "completed"
+        assert [task_of(single).references[0]["key"]] == tickets_of(sandbox, task)
+        assert attempts(task) == [(1, "lost"), (2, "completed")]
+
+    def test_a_worker_lost_between_intent_and_call_leaves_the_choice_to_a_person(
+        self, sandbox: Sandbox, single: ResourceRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """F38: nothing is found, and nothing is done again."""
+        task = task_of(single)
+        with monkeypatch.context() as patched:
+            patched.setattr("fulfillment.journal.failpoint", _die_at("worker.after_intent"))
+            with pytest.raises(_KilledError):
+                run(task)
+        expire_lease(task)
+        runner.perform(task.pk, 1, "worker-2")
+        run(task, "worker-2")
+
+        assert codes(single)[1] == ["OUTCOME_UNKNOWN"]
+        assert tickets_of(sandbox, task) == []
+
+    @pytest.mark.parametrize(
+        ("method", "ending"), [("POST", "OUTCOME_UNKNOWN"), ("PUT", "CALL_REFUSED")], ids=["POST", "PUT"]
+    )
+    def test_a_rest_call_without_an_answer_is_repeated_only_when_it_is_idempotent(
+        self, sandbox: Sandbox, method: str, ending: str
+    ) -> None:
+        """F40, F43: after a lost answer only an idempotent call goes out again (here to be told that it may not)."""
+        call = rest(f"{sandbox.base_url}/platform/databases")
+        call["config"]["endpoint"]["method"] = method
+        serve(item(mode="automatic", actions=[call]))
+        request = submitted("database-small-test")
+        arm(sandbox, f"{method} /platform/databases", "reset")
+        run(task_of(request))
+
+        assert codes(request)[1] == [ending]
+
+    def test_a_denied_rest_call_is_sent_again_with_the_same_key(self, sandbox: Sandbox) -> None:
+        """F40, F48: the person was wrong, and the endpoint honours the key: still one database."""
+        serve(item(mode="automatic", actions=[rest(f"{sandbox.base_url}/platform/databases")]))
+        request = submitted("database-small-test")
+        arm(sandbox, PLATFORM, "swallow")
+        run(task_of(request))
+        assert codes(request)[1] == ["OUTCOME_UNKNOWN"]
+
+        retry(resource_request_id=request.pk, by=OPERATOR, confirm_no_effect=True)
+        run(task_of(request))
+        assert state_of(request) == "completed"
+        [database] = sandbox.store.databases()
+        assert database["idempotency_key"] == str(task_of(request).pk)
+
+
+class TestLinks:
+    """F60, R38: a ticket that exists is kept; a retry makes what is missing, and no second ticket."""
+
+    def test_a_failed_link_keeps_the_ticket_and_a_retry_links_it(self, sandbox: Sandbox) -> None:
+        request = submitted(serve_stack())
+        run(task_of(request, 0))
+        arm(sandbox, LINK, "400")
+        run(task_of(request, 1))
+
+        task = task_of(request, 1)
+        assert codes(request)[1][1] == "LINK_FAILED"
+        assert [reference["key"] for reference in task.references] == tickets_of(sandbox, task)
+        retry(resource_request_id=request.pk, by=OPERATOR)
+        run_all(request)
+        assert state_of(request) == "completed"
+        assert len(links(sandbox)) == 3
+        assert sandbox.calls[CREATE] == 3
+
+    def test_a_link_whose_answer_was_lost_is_made_again(self, sandbox: Sandbox) -> None:
+        """Linking twice is harmless, so a retry needs no confirmation."""
+        request = submitted(serve_stack())
+        run(task_of(request, 0))
+        arm(sandbox, LINK, "swallow")
+        run(task_of(request, 1))
+        assert codes(request)[1][1] == "LINK_FAILED"
+
+        retry(resource_request_id=request.pk, by=OPERATOR)
+        run_all(request)
+        assert (state_of(request), len(links(sandbox))) == ("completed", 3)
+
+    def test_an_abort_between_ticket_and_link_lists_the_ticket(
+        self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """F36: what has begun to call is finished; its ticket is linked and listed, the request stays aborted."""
+        request = submitted(serve_stack())
+        run(task_of(request, 0))
+
+        def abort_after_call(name: str) -> None:
+            if name == "worker.after_call" and state_of(request) != "aborted":
+                abort(resource_request_id=request.pk, by=OPERATOR)
+
+        monkeypatch.setattr("fulfillment.journal.failpoint", abort_after_call)
+        run(task_of(request, 1))
+
+        assert (state_of(request), states(request)) == ("aborted", ["completed", "completed", "skipped"])
+        assert len(task_of(request, 1).references) == 1
+        assert len(links(sandbox)) == 1
+
+
+class TestTakenAway:
+    """F33, F35: what the worker no longer holds it does not touch."""
+
+    def test_an_abort_after_the_claim_skips_the_task_without_a_call(
+        self, sandbox: Sandbox, single: ResourceRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """F35."""
+
+        def abort_after_claim(name: str) -> None:
+            if name == "worker.after_claim":
+                abort(resource_request_id=single.pk, by=OPERATOR)
+
+        monkeypatch.setattr(runner, "failpoint", abort_after_claim)
+        assert run(task_of(single)) == "late"
+
+        assert (state_of(single), states(single)) == ("aborted", ["skipped"])
+        assert (attempts(task_of(single)), sandbox.calls) == ([(1, "late")], {})
+
+    def test_a_worker_that_was_frozen_beyond_its_lease_makes_no_call(
+        self, sandbox: Sandbox, single: ResourceRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """F33: another worker has done it meanwhile."""
+        task = task_of(single)
+
+        def take_over(name: str) -> None:
+            if name == "worker.after_claim" and fresh(task).worker == "frozen":
+                expire_lease(task)
+                runner.perform(task.pk, 1, "worker-2")
+                run(task, "worker-2")
+
+        monkeypatch.setattr(runner, "failpoint", take_over)
+        assert runner.perform(task.pk, 1, "frozen") == "late"
+        assert (state_of(single), len(tickets_of(sandbox, task))) == ("completed", 1)
+        assert attempts(task) == [(1, "late"), (2, "completed")]
+
+    def test_a_message_that_finds_its_worker_lost_queues_the_task_again(
+        self, sandbox: Sandbox, single: ResourceRequest
+    ) -> None:
+        """F31: the redelivered message need not wait for the reaper."""
+        claimed(task_of(single))
+        assert runner.perform(task_of(single).pk, 1, "worker-2") == "moved_on"
+        assert states(single) == ["processing"]
+
+        expire_lease(task_of(single))
+        assert runner.perform(task_of(single).pk, 1, "worker-2") == "moved_on"
+        assert (states(single), task_of(single).attempt, sandbox.calls) == (["queued"], 2, {})
+
+
+class TestOutputs:
+    """Outputs come from completed tasks only, as they are now."""
+
+    def test_a_retry_reads_outputs_of_completed_tasks_and_none_of_failed_ones(self, sandbox: Sandbox) -> None:
+        calls = [
+            rest(f"{sandbox.base_url}/platform/databases", outputs={"first": "body.id"}),
+            ticket(summary="First {{.output.first}}"),
+        ]
+        serve(item(mode="automatic", actions=calls))
+        request = submitted("database-small-test")
+        run(task_of(request))
+        arm(sandbox, CREATE, "400")
+        run(task_of(request, 1))
+        output = task_of(request).outputs["first"]
+        FulfillmentTask.objects.filter(pk=task_of(request, 1).pk).update(outputs={"first": "left by a failure"})
+
+        retry(resource_request_id=request.pk, by=OPERATOR)
+        run_all(request)
+        made = sandbox.store.ticket(task_of(request, 1).references[0]["key"])
+        assert made is not None
+        assert made.fields["summary"] == f"First {output}"
+        assert len(sandbox.store.databases()) == 1
+
+
+class TestDefects:
+    """A defect of PAO is a failure that explains itself, and says truly what may have happened outside."""
+
+    @staticmethod
+    def _explode(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("a defect")
+
+    def test_before_any_call(self, sandbox: Sandbox, single: ResourceRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(runner, "render_action", self._explode)
+        assert run(task_of(single)) == "failed"
+
+        assert codes(single) == ("INTERNAL_ERROR", ["INTERNAL_ERROR"])
+        reason = task_of(single).state_reason
+        assert "ZeroDivisionError" in reason["sentence"]
+        assert "before anything was called" in reason["sentence"]
+        assert "a defect" not in reason["sentence"]
+
+    def test_after_the_intent(self, sandbox: Sandbox, single: ResourceRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("pao.clients.jira.JiraClient.create_issue", self._explode)
+        run(task_of(single))
+
+        assert codes(single)[1] == ["OUTCOME_UNKNOWN"]
+        assert effects(task_of(single)) == [(1, "create", "intended")]
+
+    def test_after_the_call_was_answered(
+        self, sandbox: Sandbox, single: ResourceRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The ticket exists and is known: nothing unknown, but not "before anything was called" either."""
+        with monkeypatch.context() as patched:
+            patched.setattr("fulfillment.runner.outputs.capture", self._explode)
+            run(task_of(single))
+
+        task = task_of(single)
+        assert codes(single)[1] == ["INTERNAL_ERROR"]
+        assert "after this was done: create a ticket in DBA" in task.state_reason["sentence"]
+        assert effects(task) == [(1, "create", "done")]
+        retry(resource_request_id=single.pk, by=OPERATOR)
+        run(task)
+        assert (state_of(single), len(tickets_of(sandbox, task))) == ("completed", 1)
+
+    def test_an_unforeseen_error_of_an_action_is_told_in_its_words(
+        self, sandbox: Sandbox, single: ResourceRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: Any, **__: Any) -> None:
+            raise ActionFailed("The moon is full.", code="FULL_MOON")
+
+        monkeypatch.setattr("fulfillment.actions.jira_ticket.JiraTicket.run", refuse)
+        run(task_of(single))
+        assert codes(single) == ("FULL_MOON", ["FULL_MOON"])
+        assert LogLine.objects.filter(level="error", message__contains="The moon is full.").exists()
+
+
+class _KilledError(BaseException):
+    """A worker that dies here and now: nothing of PAO catches it."""
+
+
+def _die_at(name: str) -> Any:
+    def die(reached: str) -> None:
+        if reached == name:
+            raise _KilledError
+
+    return die
