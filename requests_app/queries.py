@@ -22,7 +22,7 @@ def visible_to(principal: Principal) -> QuerySet[ResourceRequest]:
     if principal.is_auditor:
         return within
     mine = Q(requester=principal.id)
-    for team in principal.teams:
+    for team in filter(None, principal.teams):  # a nameless team owns nothing
         mine |= Q(requester_teams__contains=[team]) | Q(owner_team=team)
     return within.filter(mine)
 

@@ -87,7 +87,7 @@ def everything_stored() -> str:
         for table in connection.introspection.table_names(cursor):
             cursor.execute(f'SELECT t::text FROM "{table}" t')  # noqa: S608 - the database's own table names
             rows += [f"{table}: {row[0]}" for row in cursor.fetchall()]
-    return "\n".join(rows)
+    return "\n".join(sorted(rows))
 
 
 def counted() -> dict[str, int]:
