@@ -51,7 +51,8 @@ def load_scope(task: FulfillmentTask) -> TaskScope:
         types=forms.declared_types(document.form),
         secret_paths=frozenset(secret_paths),
     )
-    inputs = next((part.inputs for part in getattr(document, "components", ()) if part.id == task.component_id), {})
+    parts = getattr(document, "components", ())
+    inputs: Mapping[str, str] = next((part.inputs for part in parts if part.id == task.component_id), {})
     secrets = texts_in([sealed_values, [output[key] for key in secret_outputs], settings.PAO_PLATFORM_API_KEY])
     return TaskScope(_seen_by_component(scope, inputs), completed, tuple(secrets))
 

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from fulfillment import outputs
 from fulfillment.models import Effect, EffectOutcome
+from fulfillment.storing import patiently
 from pao.clients.redaction import masked_value
 from pao.core.clock import now
 from pao.failpoints import failpoint
@@ -58,12 +59,16 @@ class TaskJournal:
         self.hide(outputs.secret_values(self._task.action.get("outputs") or {}, result))
         result = self.masked(result)
         log.info("external.result", task=str(self._task.pk), attempt=self._lease.attempt, step=step, result=result)
-        Effect.objects.update_or_create(
-            tenant=self._task.tenant,
-            task=self._task,
-            attempt=self._lease.attempt,
-            step=step,
-            defaults={"outcome": _DONE, "result": result, "answered_at": now()},
+        answered = {"outcome": _DONE, "result": result, "answered_at": now()}
+        patiently(
+            lambda: Effect.objects.update_or_create(
+                tenant=self._task.tenant,
+                task=self._task,
+                attempt=self._lease.attempt,
+                step=step,
+                defaults=answered,
+            ),
+            self._task.pk,
         )
 
     def result_of(self, step: str) -> Mapping[str, Any] | None:

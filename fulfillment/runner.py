@@ -4,7 +4,6 @@ Business failures never leave this module as exceptions: they become the task's 
 Only trouble with the machinery before the claim is raised, so that the queue delivers the message again.
 """
 
-import time
 import traceback
 import uuid
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import transaction
 
 from fulfillment import outputs
 from fulfillment.actions.protocol import Outcome, Reference
@@ -23,6 +22,7 @@ from fulfillment.models import AttemptOutcome, TaskAttempt
 from fulfillment.reconcile import run_settled
 from fulfillment.recovery import take_back
 from fulfillment.render import render_action
+from fulfillment.storing import patiently
 from pao.core.clock import monotonic, now
 from pao.core.context import correlation_id
 from pao.core.errors import LeaseLost, OutcomeUnknown, PaoError
@@ -31,7 +31,6 @@ from requests_app import progress, sealing
 from requests_app.domain.reasons import from_error
 from requests_app.models import FulfillmentTask
 
-RECORD_SECONDS = 20.0
 log = structlog.get_logger(__name__)
 
 
@@ -136,26 +135,16 @@ def _defect(error: Exception, journal: TaskJournal) -> PaoError:
 
 
 def _record(lease: progress.Lease, ending: Ending) -> AttemptOutcome:
-    """Store the ending, again and again while the database is away: the call itself is never repeated (F52).
+    """Store the ending; return how the attempt ended: `LATE` when the task had moved on."""
 
-    Return how the attempt ended: `LATE` when the task had moved on.
-    """
-    give_up = monotonic() + RECORD_SECONDS
-    while True:
-        try:
-            with transaction.atomic():
-                outcome = ending.outcome if ending.store() else AttemptOutcome.LATE
-                TaskAttempt.objects.filter(task_id=lease.task_id, number=lease.attempt).update(
-                    outcome=outcome, finished_at=now()
-                )
-        except (OperationalError, InterfaceError):
-            if monotonic() > give_up:
-                raise
-            log.warning("record.database_away", task=str(lease.task_id), attempt=lease.attempt)
-            connection.close()
-            time.sleep(0.5)
-        else:
-            return outcome
+    def store() -> AttemptOutcome:
+        outcome = ending.outcome if ending.store() else AttemptOutcome.LATE
+        TaskAttempt.objects.filter(task_id=lease.task_id, number=lease.attempt).update(
+            outcome=outcome, finished_at=now()
+        )
+        return outcome
+
+    return patiently(store, lease.task_id)
 
 
 def _stored(journal: TaskJournal, references: tuple[Reference, ...]) -> list[dict[str, str]]:
