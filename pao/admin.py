@@ -6,7 +6,7 @@ bounded number of queries, and counts at most `MOST_COUNTED` rows.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
@@ -21,7 +21,7 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from pao.api.auth import principal_of
+from pao.identity import principal_of
 
 MOST_COUNTED = 10_000
 _SUFFIXES = ("__exact", "__gte", "__lt", "__isnull")
@@ -159,10 +159,10 @@ def _pretty(name: str) -> Callable[[Any], SafeString]:
     return shown
 
 
-def reason_of(obj: Any) -> str:
-    """Return the sentence of a state's reason."""
+def reason_of(obj: Any) -> SafeString:
+    """Return the sentence of a state's reason, for a column that must not become too narrow."""
     reason = obj.state_reason
-    return str(reason.get("sentence", "")) if isinstance(reason, Mapping) else ""
+    return format_html('<span class="reason">{}</span>', reason.get("sentence", "") if reason else "")
 
 
 def _json(value: Any) -> str:

@@ -12,8 +12,8 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from pao.admin import ReadOnlyAdmin, link, list_url, reason_of, row_url
-from pao.api.auth import principal_of
 from pao.core.errors import Forbidden, RequestNotFound
+from pao.identity import principal_of
 from requests_app.models import FulfillmentTask, LogLine, ResourceRequest
 from requests_app.pages.tracking import track
 from requests_app.pages.verbs import fresh_keys, press
@@ -25,7 +25,7 @@ class ResourceRequestAdmin(ReadOnlyAdmin):
     """Requests, newest first."""
 
     change_form_template = "admin/requests/resourcerequest/change_form.html"
-    list_display = ("name", "entry_id", "requester", "badge", "reason", "created_at", "changed_at")
+    list_display = ("name", "entry_id", "requester", "badge", "created_at", "reason")
     list_filter = ("state", "entry_kind", "forced_manual", "created_at")
     search_fields = ("name__startswith", "entry_id__exact", "requester__exact", "correlation_id__exact")
     search_help_text = "An id, a correlation id, a requester, an entry, or the beginning of a name."
@@ -91,7 +91,7 @@ class ResourceRequestAdmin(ReadOnlyAdmin):
         return state_badge(obj.state)
 
     @admin.display(description="reason")
-    def reason(self, obj: ResourceRequest) -> str:
+    def reason(self, obj: ResourceRequest) -> SafeString:
         """Return why it is in its state."""
         return reason_of(obj)
 
@@ -105,7 +105,7 @@ class ResourceRequestAdmin(ReadOnlyAdmin):
 class FulfillmentTaskAdmin(ReadOnlyAdmin):
     """Tasks, newest first."""
 
-    list_display = ("__str__", "request", "badge", "reason", "attempt", "queued_at", "finished_at")
+    list_display = ("__str__", "request", "badge", "attempt", "finished_at", "reason")
     list_filter = ("state", "action_type", "created_at")
     list_select_related = ("resource_request",)
     search_fields = ("item_id__exact", "component_id__exact", "references__0__key__exact")
@@ -164,7 +164,7 @@ class FulfillmentTaskAdmin(ReadOnlyAdmin):
         return state_badge(obj.state)
 
     @admin.display(description="reason")
-    def reason(self, obj: FulfillmentTask) -> str:
+    def reason(self, obj: FulfillmentTask) -> SafeString:
         """Return why it is in its state."""
         return reason_of(obj)
 

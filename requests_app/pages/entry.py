@@ -13,7 +13,6 @@ from catalog import queries as catalog
 from catalog.domain import forms
 from catalog.domain.documents import Bundle, Document, document_from
 from catalog.models import CatalogEntry
-from pao.api.auth import principal_of
 from pao.api.idempotency import guard
 from pao.core.errors import (
     Detail,
@@ -26,6 +25,7 @@ from pao.core.errors import (
     ValidationFailed,
 )
 from pao.core.ids import new_id
+from pao.identity import principal_of
 from requests_app.domain import planner
 from requests_app.pages import fields, graph
 from requests_app.pages.words import action_sentence, after

@@ -83,16 +83,11 @@ def _together(states: Sequence[str]) -> str:
 
 def _reduced(edges: Sequence[tuple[Box, Box]], components: Sequence[Component]) -> list[tuple[Box, Box]]:
     """Leave out an arrow that a longer way says already: a → c when there are a → b and b → c."""
-    direct = {component.id: set(component.depends_on) for component in components}
-
-    def reaches(start: str, end: str) -> bool:
-        return start == end or any(reaches(step, end) for step in direct[start])
-
-    return [
-        (start, end)
-        for start, end in edges
-        if not any(other != start.id and reaches(other, start.id) for other in direct[end.id])
-    ]
+    before: dict[str, set[str]] = {}
+    for component in bundles.order(components):
+        before[component.id] = set(component.depends_on).union(*(before[name] for name in component.depends_on))
+    direct = {component.id: component.depends_on for component in components}
+    return [(start, end) for start, end in edges if not any(start.id in before[other] for other in direct[end.id])]
 
 
 def _path(start: Box, end: Box) -> str:

@@ -9,7 +9,7 @@ from django.shortcuts import resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
-from pao.api.auth import TEAM_PREFIX, development_mode
+from pao.identity import TEAM_PREFIX, development_mode
 
 MOST_PEOPLE = 12
 _LOOPBACK = ("127.0.0.1", "::1")

@@ -8,11 +8,11 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, QueryDict
 
-from pao.api.auth import principal_of
 from pao.api.idempotency import guard
 from pao.core.context import Principal
 from pao.core.errors import Conflict, Forbidden, IdempotencyKeyReused, PaoError
 from pao.core.ids import new_id
+from pao.identity import principal_of
 from requests_app import queries
 from requests_app.abort import abort
 from requests_app.retry import retry

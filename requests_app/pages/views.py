@@ -15,11 +15,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from catalog import queries as catalog
-from pao.api.auth import principal_of
 from pao.api.pagination import Page, paginate
 from pao.api.parameters import Parameters
 from pao.core.context import Principal
 from pao.core.errors import InvalidCursor
+from pao.identity import principal_of
 from requests_app import queries
 from requests_app.domain.states import REQUEST_ACTIVE, REQUEST_END, RequestState
 from requests_app.models import ResourceRequest
