@@ -30,7 +30,7 @@ COPY static static
 # Static files need no database and no secrets; the values here never leave this line.
 RUN SECRET_KEY=collect-static-only DATABASE_URL=postgresql://none@localhost/none \
     python manage.py collectstatic --no-input
-USER pao
+USER 10001
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s CMD ["./docker-entrypoint.sh", "healthy"]
 ENTRYPOINT ["./docker-entrypoint.sh"]

@@ -16,6 +16,8 @@ def main(arguments: list[str]) -> int:
         ["ruff", "format", *([] if fix else ["--check"]), "."],
         ["lint-imports"],
         ["mypy", "."],
+        ["hadolint", "--ignore", "DL3008", "Dockerfile"],  # Debian's own packages: the image's tag pins their release
+        ["shellcheck", "dev", "docker-entrypoint.sh", ".ci/run"],
     ]
     return max(_run(command) for command in commands)
 

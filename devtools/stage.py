@@ -17,9 +17,10 @@ from devtools.processes import Supervisor
 def deployment(directory: Path, settings: Mapping[str, str]) -> Iterator[Deployment]:
     """Give a deployment that keeps its data in `directory`; everything it started is ended afterwards.
 
-    SIGTERM ends it as Ctrl-C does.
+    SIGTERM ends it as Ctrl-C does, and Ctrl-C also where a shell in the background had it ignored.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupt)
     with Supervisor(directory / "logs") as supervisor:
         made = Deployment(directory, supervisor, settings)
         try:

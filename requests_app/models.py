@@ -117,7 +117,7 @@ class FulfillmentTask(Record):
         ]
 
     def __str__(self) -> str:
-        return f"{self.sequence_index}. {self.action_type} of {self.component_id or self.item_id}"
+        return f"{self.sequence_index + 1}. {self.action_type} of {self.component_id or self.item_id}"
 
 
 class LogLevel(models.TextChoices):

@@ -2,7 +2,13 @@
 
 from typing import Any
 
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.request import Request
+
+IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match", str, OpenApiParameter.HEADER, description="The ETag of the version that the caller has."
+)
+NOT_MODIFIED = OpenApiResponse(description="Nothing has changed since that version.")
 
 
 def version_tag(subject: Any, version: int) -> str:

@@ -27,13 +27,13 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from pao.api.auth import principal_of
 from pao.api.envelope import Envelope, EnvelopeRenderer, answer
 from pao.api.models import IdempotencyKey
 from pao.core.clock import now
 from pao.core.context import Principal
 from pao.core.errors import IdempotencyInProgress, IdempotencyKeyRequired, IdempotencyKeyReused
 from pao.core.ids import new_id
+from pao.identity import principal_of
 
 KEY_HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotent-Replayed"

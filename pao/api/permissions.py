@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from pao.api.auth import principal_of
+from pao.identity import principal_of
 
 
 class IsSignedIn(BasePermission):

@@ -1,7 +1,8 @@
 """The API's description, OpenAPI 3.1: what every operation has in common is added here, once (api.md, Manners).
 
 Views describe the content of `data`; the envelope, the error answers, the headers and the ways to sign in come from
-this module. A view outside the envelope (health, version) says so with `extensions={"x-pao-bare": True}`.
+this module. A view outside the envelope (health, version) says so with `extensions={"x-pao-bare": True}`; one with
+errors of its own lists their statuses with `extensions={"x-pao-errors": [409]}`.
 """
 
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from pao.api.idempotency import KEY_HEADER, REPLAYED_HEADER
 from pao.api.middleware import CORRELATION_HEADER
 
 BARE = "x-pao-bare"
+ERRORS = "x-pao-errors"
 Json = dict[str, Any]
 
 _METHODS = {"get", "post", "put", "patch", "delete"}
@@ -105,7 +107,7 @@ def _parameter_names(operation: Json) -> set[str]:
 
 def _error_statuses(path: str, method: str, operation: Json) -> set[int]:
     """Return the statuses of errors that the base of the API can give for an operation."""
-    statuses = set(_ALWAYS)
+    statuses = _ALWAYS | set(operation.pop(ERRORS, ()))
     # drf-spectacular writes an empty requirement where a view is open to everybody.
     if {} not in operation.get("security", [{}]):
         statuses |= {401, 403}

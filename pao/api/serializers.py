@@ -9,6 +9,26 @@ from pao.api.parameters import unknown_detail
 from pao.core.errors import UnknownField
 
 
+class StrictText(serializers.CharField):
+    """A text that must come as a JSON string; REST framework would take numbers, too (B22)."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the text; a failed validation (`invalid`) for any other type."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
+
+
+class StrictSwitch(serializers.BooleanField):
+    """A switch that must come as true or false; REST framework would take "yes" and 1, too (B22)."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        """Return the switch; a failed validation (`invalid`) for any other type."""
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class StrictSerializer(serializers.Serializer[Any]):
     """A serializer that refuses members it does not know, where REST framework drops them silently."""
 

@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Literal
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from pao.api.auth import principal_of
 from pao.api.parameters import Parameters
 from pao.core.context import Principal
 from pao.core.errors import BadInput
+from pao.identity import principal_of
 
 
 class ApiView(APIView):

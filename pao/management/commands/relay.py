@@ -1,12 +1,11 @@
 """`manage.py relay`: keep the ledger and the queue in step.
 
-Sends outbox rows as soon as they are committed, takes dead letters into the ledger, and looks for what has stopped
-moving. Several may run; each row is sent by one.
+Sends outbox rows as soon as they are committed, takes dead letters into the ledger, looks for what has stopped moving,
+and syncs the catalog once at its start. Several may run; each row is sent by one.
 """
 
 import signal
 import threading
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,16 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import InterfaceError, OperationalError, connection
 
+from catalog.sync import sync
 from fulfillment.reaper import reap
 from pao.api.idempotency import purge_expired
+from pao.core.context import SYSTEM
 from pao.core.errors import PaoError
 from queueops.drain import drain
 from queueops.models import DeadLetter
 from queueops.relay import send_pending, wait_for_outbox
 from requests_app import progress
-from requests_app.dispatch import JOB
+from requests_app.dispatch import JOB, read
 from requests_app.domain.reasons import DEAD_LETTERED
 
 IDLE_SECONDS = 1.0
@@ -51,11 +52,24 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
         log.info("relay.started")
+        threading.Thread(target=_sync_at_start, name="sync", daemon=True).start()
         caring = threading.Thread(target=_repeat, args=(_care, settings.PAO_REAP_SECONDS, stopping), name="care")
         caring.start()
         _repeat(lambda: _send_and_wait(stopping), 0.0, stopping)
         caring.join()
         log.info("relay.stopped")
+
+
+def _sync_at_start() -> None:
+    """Serve the newest commit of the catalog, whoever was away while it came; trouble is in the sync's own report."""
+    if not settings.PAO_CATALOG_REPOSITORY:
+        return
+    try:
+        sync(by=SYSTEM, trigger="start")
+    except (OperationalError, InterfaceError, PaoError) as error:
+        log.warning("relay.sync_failed", error=str(error))
+    finally:
+        connection.close()
 
 
 def _repeat(step: Callable[[], None], interval: float, stopping: threading.Event) -> None:
@@ -67,9 +81,11 @@ def _repeat(step: Callable[[], None], interval: float, stopping: threading.Event
             trouble = 0.0
             if settings.PAO_WORKER_LIVENESS_FILE:
                 Path(settings.PAO_WORKER_LIVENESS_FILE).touch()
-        except (OperationalError, InterfaceError, PaoError) as error:
+        except Exception as error:
             trouble = min(LONGEST_PAUSE, trouble * 2 or 0.2)
-            log.warning("relay.trouble", step=threading.current_thread().name, error=str(error), pause=trouble)
+            is_defect = not isinstance(error, OperationalError | InterfaceError | PaoError)
+            where = threading.current_thread().name
+            log.warning("relay.trouble", step=where, error=str(error), pause=trouble, exc_info=is_defect)
             connection.close()
         stopping.wait(trouble or interval)
     connection.close()
@@ -95,10 +111,9 @@ def _care() -> None:
 
 def _mark_stuck(letter: DeadLetter) -> None:
     """Tell the ledger that a task's message is dead; a letter about nothing we know stays a letter."""
-    if letter.job != JOB or len(letter.args) != len(("task_id", "attempt")):
-        return
     try:
-        task_id, attempt = uuid.UUID(str(letter.args[0])), int(letter.args[1])
+        task_id, attempt = read(letter.args)
     except ValueError:
         return
-    progress.mark_stuck(task_id, attempt, reason=DEAD_LETTERED)
+    if letter.job == JOB:
+        progress.mark_stuck(task_id, attempt, reason=DEAD_LETTERED)

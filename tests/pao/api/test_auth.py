@@ -8,8 +8,8 @@ from django.contrib.auth.models import AnonymousUser, Group, User
 from django.test import Client, RequestFactory
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from pao.api.auth import principal_of
 from pao.core.errors import Unauthenticated
+from pao.identity import principal_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.pao.api.urls")]
 
