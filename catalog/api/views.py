@@ -14,10 +14,11 @@ from catalog.domain import form_schema, forms
 from catalog.domain.documents import document_from
 from catalog.models import Availability, CatalogEntry, EntryKind, SyncStatus
 from catalog.sync import sync
-from pao.api.conditional import not_modified, version_tag
+from pao.api.conditional import IF_NONE_MATCH, NOT_MODIFIED, not_modified, version_tag
 from pao.api.envelope import answer
 from pao.api.pagination import PAGE_PARAMETERS, paginate
 from pao.api.permissions import IsOperator
+from pao.api.schema import ERRORS
 from pao.api.views import ApiView
 
 MODES = ("manual", "automatic", "sequential", "parallel")
@@ -127,7 +128,12 @@ class EntryView(ApiView):
 
     query_parameters: ClassVar = {"GET": ()}
 
-    @extend_schema(operation_id="catalog_detail", summary="Read an entry", responses=EntryDetailShape)
+    @extend_schema(
+        operation_id="catalog_detail",
+        summary="Read an entry",
+        parameters=[IF_NONE_MATCH],
+        responses={200: EntryDetailShape, 304: NOT_MODIFIED},
+    )
     def get(self, request: Request, item_id: str) -> Response:
         """Return an entry with its document, version, commit, owner and availability."""
         entry = queries.entry(item_id, tenant=self.principal.tenant)
@@ -145,7 +151,12 @@ class FormView(ApiView):
 
     query_parameters: ClassVar = {"GET": ()}
 
-    @extend_schema(operation_id="catalog_form", summary="Read the form of an entry", responses=FormShape)
+    @extend_schema(
+        operation_id="catalog_form",
+        summary="Read the form of an entry",
+        parameters=[IF_NONE_MATCH],
+        responses={200: FormShape, 304: NOT_MODIFIED},
+    )
     def get(self, request: Request, item_id: str) -> Response:
         """Return the form as JSON Schema; properties are nested so that the posted data is `.current`."""
         entry = queries.entry(item_id, tenant=self.principal.tenant)
@@ -170,7 +181,13 @@ class RefreshView(ApiView):
     permission_classes = [IsOperator]
     query_parameters: ClassVar = {"POST": ()}
 
-    @extend_schema(operation_id="catalog_refresh", summary="Sync the catalog now", request=None, responses=SyncShape)
+    @extend_schema(
+        operation_id="catalog_refresh",
+        summary="Sync the catalog now",
+        request=None,
+        responses=SyncShape,
+        extensions={ERRORS: [409, 422]},
+    )
     def post(self, request: Request) -> Response:
         """Serve the newest commit of the repository, and return the report once it is served."""
         report = sync(by=self.principal, trigger="api")

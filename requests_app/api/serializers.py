@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
-from pao.api.serializers import StrictSerializer
+from pao.api.serializers import StrictSerializer, StrictSwitch, StrictText
 from requests_app import queries
 from requests_app.domain.states import RequestState, TaskState, allowed_verbs
 from requests_app.models import FulfillmentTask, LogLevel, LogLine, ResourceRequest
@@ -19,9 +19,9 @@ TASK_STATES = [state.value for state in TaskState]
 class SubmitBody(StrictSerializer):
     """The body of a submission."""
 
-    item_id = serializers.CharField(max_length=128, help_text="Id of a catalog item or bundle.")
+    item_id = StrictText(max_length=128, help_text="Id of a catalog item or bundle.")
     form_data = serializers.DictField(help_text="The form's values, nested by group id.")
-    form_version = serializers.CharField(
+    form_version = StrictText(
         max_length=64, required=False, help_text="The version of the form that was filled in; an old one is refused."
     )
 
@@ -29,13 +29,13 @@ class SubmitBody(StrictSerializer):
 class VerbBody(StrictSerializer):
     """The body of an abort."""
 
-    reason = serializers.CharField(max_length=500, required=False, default="", allow_blank=True)
+    reason = StrictText(max_length=500, required=False, default="", allow_blank=True)
 
 
 class RetryBody(VerbBody):
     """The body of a retry."""
 
-    confirm_no_effect = serializers.BooleanField(
+    confirm_no_effect = StrictSwitch(
         required=False,
         default=False,
         help_text="True when a person has looked outside and confirms that a call of unknown outcome had no effect.",

@@ -9,13 +9,14 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from pao.api.conditional import not_modified, version_tag
+from pao.api.conditional import IF_NONE_MATCH, NOT_MODIFIED, not_modified, version_tag
 from pao.api.envelope import answer
 from pao.api.idempotency import idempotent
 from pao.api.pagination import PAGE_PARAMETERS, paginate
+from pao.api.schema import ERRORS
 from pao.api.sparse import Selection
 from pao.api.views import ApiView
-from pao.core.errors import Forbidden, ValidationFailed
+from pao.core.errors import Detail, Forbidden, ValidationFailed
 from requests_app import queries
 from requests_app.abort import abort
 from requests_app.api import serializers as shapes
@@ -77,6 +78,7 @@ class RequestsView(ApiView):
         summary="Submit a request",
         request=shapes.SubmitBody,
         responses={202: shapes.RequestShape},
+        extensions={ERRORS: [404]},
     )
     def post(self, request: Request) -> Response:
         """Validate and store a request for a catalog entry; answers at once, the work starts behind it."""
@@ -129,8 +131,8 @@ class RequestView(ApiView):
     @extend_schema(
         operation_id="requests_detail",
         summary="Read a request",
-        parameters=[_FIELDS],
-        responses=shapes.RequestShape,
+        parameters=[_FIELDS, IF_NONE_MATCH],
+        responses={200: shapes.RequestShape, 304: NOT_MODIFIED},
     )
     def get(self, request: Request, request_id: uuid.UUID) -> Response:
         """Return a request with its tasks; 304 when its version is the one of `If-None-Match`."""
@@ -148,7 +150,12 @@ class StatusView(ApiView):
 
     query_parameters: ClassVar = {"GET": ()}
 
-    @extend_schema(operation_id="requests_status", summary="Poll a request", responses=shapes.StatusShape)
+    @extend_schema(
+        operation_id="requests_status",
+        summary="Poll a request",
+        parameters=[IF_NONE_MATCH],
+        responses={200: shapes.StatusShape, 304: NOT_MODIFIED},
+    )
     def get(self, request: Request, request_id: uuid.UUID) -> Response:
         """Return state, reason, progress and what is allowed; 304 when nothing has changed."""
         found = queries.visible_request(request_id, self.principal)
@@ -249,4 +256,5 @@ def _task_id(text: str | None) -> uuid.UUID | None:
     try:
         return uuid.UUID(text)
     except ValueError:
-        raise ValidationFailed("task must be the id of a task.") from None
+        issue = "task must be the id of a task."
+        raise ValidationFailed(issue, details=[Detail("task", issue, "NOT_AN_ID")]) from None

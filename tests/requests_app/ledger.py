@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import connection
 
+from pao.core.context import Principal
 from requests_app import progress
 from requests_app.abort import abort
 from requests_app.domain.reasons import Reason
@@ -41,9 +42,9 @@ def stuck(task: FulfillmentTask) -> None:
     assert progress.mark_stuck(task.pk, task.attempt, reason=Reason("DEAD_LETTERED", "No worker.", "Retry."))
 
 
-def halted_stack(mode: str = "sequential", reason: Reason = REFUSED) -> ResourceRequest:
+def halted_stack(mode: str = "sequential", reason: Reason = REFUSED, by: Principal | None = None) -> ResourceRequest:
     """Return a failed request of three: `database` is completed, `secrets` has failed, `app` still waits."""
-    request = submitted(serve_stack(mode))
+    request = submitted(serve_stack(mode), by=by)
     tasks = tasks_by_component(request)
     completed(tasks["database"], {"endpoint": "db.example.com"})
     failed(tasks["secrets"], reason)

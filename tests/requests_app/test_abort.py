@@ -1,5 +1,7 @@
 """Aborting ends a request at once: what waits is skipped, what runs finishes and is listed (lifecycle: abort; F36)."""
 
+from collections.abc import Callable, Mapping
+
 import pytest
 from django.db import transaction
 
@@ -7,11 +9,10 @@ from pao.audit.models import AuditEvent
 from pao.core.errors import InvalidTransition
 from pao.core.ids import new_id
 from queueops.models import OutboxMessage
-from requests_app import abort as abort_module
-from requests_app import progress
+from requests_app import loglines, progress
 from requests_app.abort import abort
 from requests_app.domain.states import RequestState
-from requests_app.models import LogLine, ResourceRequest
+from requests_app.models import FulfillmentTask, LogLine, ResourceRequest
 from requests_app.progress import Claim, Lease
 from tests.factories import principal, serve_stack, submitted, tasks_by_component
 from tests.requests_app.ledger import (
@@ -68,7 +69,13 @@ def test_the_tables_above_cover_every_state() -> None:
 def test_a_task_goes_by_its_state(before: str, after: str) -> None:
     request = submitted(serve_stack())
     tasks = tasks_by_component(request)
-    act = {"processing": claimed, "completed": completed, "failed": failed, "stuck": stuck}.get(before)
+    acts: Mapping[str, Callable[[FulfillmentTask], object]] = {
+        "processing": claimed,
+        "completed": completed,
+        "failed": failed,
+        "stuck": stuck,
+    }
+    act = acts.get(before)
     component = "app" if before == "pending" else "database"
     if act:
         act(tasks[component])
@@ -141,7 +148,7 @@ def test_a_crash_inside_leaves_everything_as_it_was(monkeypatch: pytest.MonkeyPa
     def crash(*_args: object, **_options: object) -> None:
         raise ConnectionResetError
 
-    monkeypatch.setattr(abort_module.loglines, "add", crash)
+    monkeypatch.setattr(loglines, "add", crash)
     with pytest.raises(ConnectionResetError), transaction.atomic():
         abort(resource_request_id=request.pk, by=DANA)
     assert everything_stored() == before

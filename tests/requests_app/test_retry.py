@@ -1,6 +1,7 @@
 """Retrying runs what halted again, keeps what is completed, and happens once (lifecycle: retry; F48, F57, F58)."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from django.db import transaction
@@ -9,8 +10,7 @@ from pao.audit.models import AuditEvent
 from pao.core.errors import InvalidTransition
 from pao.core.ids import new_id
 from queueops.models import OutboxMessage
-from requests_app import progress
-from requests_app import retry as retry_module
+from requests_app import dispatch, progress
 from requests_app.abort import abort
 from requests_app.domain.states import RequestState
 from requests_app.models import LogLine, ResourceRequest
@@ -186,7 +186,7 @@ def test_a_crash_inside_leaves_everything_as_it_was(monkeypatch: pytest.MonkeyPa
     def crash(*_args: object, **_options: object) -> None:
         raise ConnectionResetError
 
-    monkeypatch.setattr(retry_module.dispatch, "dispatch_ready", crash)
+    monkeypatch.setattr(dispatch, "dispatch_ready", crash)
     with pytest.raises(ConnectionResetError), transaction.atomic():
         retry(resource_request_id=request.pk, by=DANA)
     assert everything_stored() == before
@@ -212,7 +212,7 @@ def test_people_who_decide_at_once_decide_once(
 ) -> None:  # F57
     request = halted_stack()
     messages = OutboxMessage.objects.count()
-    outcomes = race([lambda verb=verb: verb(resource_request_id=request.pk, by=DANA) for verb in verbs])
+    outcomes = race([partial(verb, resource_request_id=request.pk, by=DANA) for verb in verbs])
 
     refused = [outcome for outcome in outcomes if isinstance(outcome, InvalidTransition)]
     won = [outcome for outcome in outcomes if isinstance(outcome, ResourceRequest)]

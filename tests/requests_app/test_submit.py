@@ -225,9 +225,8 @@ def test_an_entry_without_actions_cannot_be_requested() -> None:
 def test_the_version_of_the_form_that_was_filled_in_is_accepted() -> None:
     serve(item())
     version = forms.form_version(document_from(item()).form)
-    assert submit(
-        entry_id="database-small-test", form_data={"name": "my-thing"}, by=principal(), form_version=version
-    ).pk
+    submit(entry_id="database-small-test", form_data={"name": "my-thing"}, by=principal(), form_version=version)
+    assert ResourceRequest.objects.count() == 1
     with pytest.raises(FormChanged) as refused:
         submit(entry_id="database-small-test", form_data={"name": "my-thing"}, by=principal(), form_version="old")
     assert refused.value.facts["current"] == version
@@ -303,7 +302,8 @@ def test_without_a_key_a_password_is_not_accepted_and_nothing_is_stored(settings
     with pytest.raises(SecretUnavailable, match="PAO_SEALING_KEYS is empty"):
         submitted("database-small-test", {"name": "my-thing", "basic": {"secret": "a password"}})
     assert stored() == (0, 0, 0, 0, 0)
-    assert submitted("database-small-test").pk  # whoever gives no secret needs no key
+    submitted("database-small-test")  # whoever gives no secret needs no key
+    assert ResourceRequest.objects.count() == 1
 
 
 # --- crashes
