@@ -5,7 +5,6 @@ the transaction that stores it.
 """
 
 import base64
-import binascii
 import json
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +20,7 @@ from queueops import sqs
 from queueops.models import DeadLetter, DeadLetterCause
 
 LONGEST_BODY = 4096
+LONGEST_ID = 127
 log = structlog.get_logger(__name__)
 
 Told = Callable[[DeadLetter], None]
@@ -47,13 +47,16 @@ def drain(tell: Told) -> int:
 
 
 def _read(body: str, group_id: str, receives: int) -> dict[str, Any]:
-    job, args = _job_of(body)
+    try:
+        job, args = _job_of(body)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
+        job, args = "", []
     known = bool(job)
     return {
         "group_id": group_id,
         "job": job,
         "args": args,
-        "body": body[:LONGEST_BODY],
+        "body": _storable(body)[:LONGEST_BODY],
         "receives": receives,
         "cause": DeadLetterCause.NOT_TAKEN if known else DeadLetterCause.FOREIGN,
         "explanation": (
@@ -64,18 +67,27 @@ def _read(body: str, group_id: str, receives: int) -> dict[str, Any]:
     }
 
 
-def _job_of(body: str) -> tuple[str, list[Any]]:
-    """Return job and arguments of a Celery message, or nothing when the body is none."""
-    try:
-        envelope = _json(body)
-        job, args = envelope["headers"]["task"], _json(envelope["body"])[0]
-    except (ValueError, KeyError, TypeError, IndexError, binascii.Error):
-        return "", []
-    if not isinstance(job, str) or not isinstance(args, list):
-        return "", []
-    return job[:127], args
+def _job_of(body: str) -> tuple[str, list[str | int]]:
+    """Return job and arguments of a Celery message; raises one of many errors for what is none, or not one of ours.
+
+    Ours carry ids and numbers only (F17). Whatever else somebody writes must neither stop the drain nor be stored as if
+    it meant something.
+    """
+    envelope = _json(body)
+    job, args = envelope["headers"]["task"], _json(envelope["body"])[0]
+    texts = [job, *(one for one in args if isinstance(one, str))]
+    if not isinstance(args, list) or not all(isinstance(one, str | int) for one in args):
+        raise TypeError("the arguments are not a list of ids and numbers")
+    if not all(text.isascii() and text.isprintable() and len(text) <= LONGEST_ID for text in texts):
+        raise ValueError("a job or an argument is no id")
+    return job, args
 
 
 def _json(text: str) -> Any:
     """Return what a JSON text says, written plainly or in base64 (Celery's two ways)."""
     return json.loads(text if text.lstrip()[:1] in {"{", "["} else base64.b64decode(text, validate=True))
+
+
+def _storable(text: str) -> str:
+    """Return a text as the database takes it: without NUL and halves of characters."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

@@ -1,5 +1,9 @@
 """The only sender of task messages: what may run now gets exactly one live message."""
 
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
 from pao.core.context import SYSTEM, Principal
 from queueops import outbox
 from requests_app import transitions
@@ -33,3 +37,11 @@ def send(request: ResourceRequest, task: FulfillmentTask) -> None:
         group_id=group,
         deduplication_id=f"{task.pk}:{task.attempt}:{task.sends}",
     )
+
+
+def read(args: Sequence[Any]) -> tuple[uuid.UUID, int]:
+    """Return task id and attempt number out of a message's arguments; raises ValueError for what `send` never wrote."""
+    match args:
+        case [str() as task_id, int() as attempt] if not isinstance(attempt, bool):
+            return uuid.UUID(task_id), attempt
+    raise ValueError("the arguments are not a task's id and an attempt number")
