@@ -76,10 +76,12 @@ def _send_lost_messages() -> int:
 
 def _messages_missing() -> int:
     waiting = FulfillmentTask.objects.filter(state="queued").count()
+    running = FulfillmentTask.objects.filter(state="processing").count()
     unsent = OutboxMessage.objects.filter(sent_at__isnull=True).count()
     try:
         counters = sqs.counters(settings.PAO_QUEUE_NAME)
     except QueueUnavailable as error:
         log.warning("reaper.queue_away", error=str(error))
         return 0
-    return waiting - unsent - counters.visible - counters.in_flight
+    # A running task's message stays in flight until it is done: it stands for no task that waits.
+    return waiting - unsent - counters.visible - max(0, counters.in_flight - running)

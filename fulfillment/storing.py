@@ -1,4 +1,4 @@
-"""Storing what is known already, also when the database is away for a moment: the call itself is never repeated (F52)."""
+"""Storing what is known already, also when the database is away for a moment: no call is ever repeated (F52)."""
 
 import time
 import uuid

@@ -82,7 +82,7 @@ def test_a_connection_ended_by_the_server_before_the_record_is_opened_again(
 def test_a_database_that_stays_away_leaves_the_message_to_the_queue(
     sandbox: Sandbox, single: ResourceRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """F52, F51: after the last try the error is raised, so nothing is acknowledged; the next worker adopts the ticket."""
+    """F52, F51: after the last try the error is raised, nothing is acknowledged; the next worker adopts the ticket."""
     monkeypatch.setattr(storing, "RECORD_SECONDS", 0.0)
     task = task_of(single)
     with (
