@@ -95,7 +95,8 @@ def _measure(deployment: Deployment, processes: list[psutil.Process], requests: 
     committed = (_commits(deployment) - commits) / tasks
     floor = _floor(deployment, requests)
     print(
-        f"\n{requests} requests of {TASKS} tickets, {CLIENTS} clients; a lone one takes {statistics.median(lone):.0f} ms"
+        f"\n{requests} requests of {TASKS} tickets, {CLIENTS} clients; "
+        f"a lone one takes {statistics.median(lone):.0f} ms"
     )
     print(f"{'':<12}{'requests/s':>12}{'CPU ms/request':>16}")
     for name, cost in (("PAO", pao), ("bare floor", floor)):

@@ -16,7 +16,7 @@ from devtools.processes import Managed, Supervisor, free_port, port_is_free, wai
 from pao.core.errors import Misconfigured
 
 ROOT = Path(__file__).resolve().parent.parent
-STATE = ROOT / ".pao"
+STATE = Path(os.environ.get("PAO_STATE", ROOT / ".pao"))
 REMEMBERED = STATE / "deployment.json"
 SANDBOX_PORT = 8093
 SQS_PORT = 9324

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from devtools.parts import STATE
 from devtools.postgres import EmbeddedPostgres
 
 SETTINGS = {
@@ -28,7 +29,7 @@ def pytest_addoption() -> None:
     """Prepare the environment: the earliest hook there is, for pytest-django reads the settings right after it."""
     os.environ.update(SETTINGS)
     if "DATABASE_URL" not in os.environ:
-        place = Path(__file__).resolve().parent.parent / ".pao" / "tests"
+        place = STATE / "tests"
         place.mkdir(parents=True, exist_ok=True)
         directory = tempfile.TemporaryDirectory(dir=place, ignore_cleanup_errors=True)
         server = EmbeddedPostgres(Path(directory.name) / "postgres", durable=False)
