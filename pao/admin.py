@@ -153,7 +153,7 @@ def _pretty(name: str) -> Callable[[Any], SafeString]:
 
     @admin.display(description=name.replace("_", " "))
     def shown(obj: Any) -> SafeString:
-        return format_html('<pre class="json">{}</pre>', _json(getattr(obj, name)))
+        return format_html('<pre class="json" tabindex="0">{}</pre>', _json(getattr(obj, name)))
 
     shown.__name__ = f"pretty_{name}"
     return shown

@@ -271,7 +271,8 @@ def test_a_browser_never_refuses_a_number_that_the_server_takes(
     assert f'step="{step}"' in signed().get("/catalog/database-small-test/").content.decode()
 
 
-def test_the_page_says_what_will_happen(signed: Signed) -> None:
+def test_the_page_says_what_will_happen(signed: Signed, settings: Settings) -> None:
+    settings.PAO_FORCE_MANUAL = False
     serve(
         item(
             actions=[rest("https://platform.example.com/databases"), rest("https://p.example.com/{{.current.name}}")],
