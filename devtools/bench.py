@@ -185,12 +185,12 @@ def _floor(deployment: Deployment, requests: int) -> Cost:
 
 def _ticket(sandbox: str, number: int) -> None:
     fields = {"project": {"key": "FLOOR"}, "issuetype": {"name": "Task"}, "summary": f"Floor {number}"}
-    request = urllib.request.Request(  # noqa: S310 - the sandbox on loopback
+    request = urllib.request.Request(
         f"{sandbox}/rest/api/3/issue",
         data=json.dumps({"fields": fields}).encode(),
         headers={"Content-Type": "application/json", "Authorization": "Basic Zmxvb3I6Zmxvb3I="},
     )
-    with urllib.request.urlopen(request) as answer:  # noqa: S310 - as above
+    with urllib.request.urlopen(request) as answer:
         answer.read()
 
 
