@@ -22,11 +22,12 @@ from devtools import repository
 from devtools.chaos_count import Figures, count
 from devtools.client import Answered, PaoClient, call
 from devtools.demo import BUNDLE, BUNDLE_FORM, INSTANT
-from devtools.fault_proxy import FaultProxy
+from devtools.fault_proxy import FaultProxy, Mode
 from devtools.parts import STATE, Deployment
 from devtools.processes import Managed, Supervisor, free_port
 
 DIRECTORY = STATE / "chaos"
+FAULTS: tuple[Mode, ...] = ("refuse", "reset", "delay", "swallow", "cut")
 SUBMITTERS = 4
 SETTLE_SECONDS = 180.0
 BLOWS_PER_REQUEST = 0.5
@@ -200,7 +201,7 @@ def _freeze_worker(rig: Rig) -> None:
 
 
 def _faulty(rig: Rig, door: str) -> None:
-    mode = rig.chance.choice(["refuse", "reset", "delay", "swallow", "cut"])
+    mode = rig.chance.choice(FAULTS)
     rig.blows[f"{door} {mode}"] += 1
     rig.proxies[door].inject(mode, probability=1.0 if mode == "refuse" else 0.3, seconds=0.5)
     rig.over.wait(rig.chance.uniform(0.5, 2.0))

@@ -117,6 +117,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 def test_the_command_serves_until_a_signal_and_a_kill_loses_nothing(tmp_path: Path, number: signal.Signals) -> None:
     data = str(tmp_path / "sandbox.sqlite3")
     body = {"instanceName": "orders-db"}
+    effects: list[object] = []
     for ending, code in ((signal.SIGKILL, -signal.SIGKILL), (number, 0)):
         with start("--port", "0", "--data", data) as process:
             assert process.stdout is not None
