@@ -17,6 +17,7 @@ from pao.identity import principal_of
 from requests_app.models import FulfillmentTask, LogLine, ResourceRequest
 from requests_app.pages.tracking import track
 from requests_app.pages.verbs import fresh_keys, press
+from requests_app.templatetags.pao import ago
 from requests_app.templatetags.pao import state as state_badge
 
 
@@ -25,7 +26,7 @@ class ResourceRequestAdmin(ReadOnlyAdmin):
     """Requests, newest first."""
 
     change_form_template = "admin/requests/resourcerequest/change_form.html"
-    list_display = ("name", "entry_id", "requester", "badge", "created_at", "reason")
+    list_display = ("name", "entry_id", "requester", "badge", "age", "reason")
     list_filter = ("state", "entry_kind", "forced_manual", "created_at")
     search_fields = ("name__startswith", "entry_id__exact", "requester__exact", "correlation_id__exact")
     search_help_text = "An id, a correlation id, a requester, an entry, or the beginning of a name."
@@ -89,6 +90,11 @@ class ResourceRequestAdmin(ReadOnlyAdmin):
     def badge(self, obj: ResourceRequest) -> SafeString:
         """Return the state as sign, word and colour."""
         return state_badge(obj.state)
+
+    @admin.display(description="submitted", ordering="created_at")
+    def age(self, obj: ResourceRequest) -> SafeString | str:
+        """Return how long ago it was submitted."""
+        return ago(obj.created_at)
 
     @admin.display(description="reason")
     def reason(self, obj: ResourceRequest) -> SafeString:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
@@ -110,6 +111,7 @@ def post(request: HttpRequest, item_id: str) -> HttpResponse:
             stored = submit(entry_id=item_id, form_data=values, form_version=version, by=principal)
             call.answer({"id": str(stored.pk)}, status=202)
     except IdempotencyInProgress:
+        messages.info(request, "Your first click is still being stored; the request appears here in a moment.")
         return HttpResponseRedirect(reverse("request-list"), status=303)
     except (ValidationFailed, FormChanged, ItemUnavailable, *_STALE_KEY) as error:
         return show(request, item_id, Attempt(request.POST, error))

@@ -12,10 +12,10 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from catalog.models import CatalogEntry
-from pao.core.errors import CallRefused, OutcomeUnknown
+from pao.core.errors import CallRefused, IdempotencyInProgress, OutcomeUnknown
 from requests_app.abort import abort
 from requests_app.models import ResourceRequest
-from tests.factories import item, principal, rest, serve, serve_stack, submitted
+from tests.factories import bundle, item, principal, rest, serve, serve_stack, submitted
 from tests.requests_app.steps import Signed, complete_next, fail_next
 
 pytestmark = pytest.mark.django_db
@@ -351,6 +351,21 @@ def test_a_double_click_makes_one_request(signed: Signed, archive: str) -> None:
     assert {answer.headers["Location"] for answer in answers} == {page_of(ResourceRequest.objects.get())}
 
 
+def test_a_second_click_during_the_first_leads_to_the_list(
+    signed: Signed, archive: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: Any, **__: Any) -> None:
+        raise IdempotencyInProgress
+
+    monkeypatch.setattr("requests_app.pages.entry.guard", busy)
+    client = signed()
+
+    answer = client.post(archive, GOOD)
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/requests/")
+    assert "appears here in a moment" in told(client, "/requests/")
+
+
 def test_going_back_and_changing_a_value_asks_once_more(signed: Signed, archive: str) -> None:
     client = signed()
     key = str(uuid.uuid4())
@@ -381,6 +396,14 @@ def test_a_refused_form_keeps_what_was_typed_but_no_password(signed: Signed, arc
     assert "hunter2" not in page
     assert page.count('aria-invalid="true"') == 2
     assert 'id="field-name-error"' in page
+
+
+def test_a_form_that_is_too_large_is_explained(signed: Signed, archive: str) -> None:
+    answer = signed().post(archive, GOOD | {"basic.purpose": "x" * 1_100_000})
+
+    assert answer.status_code == 400
+    assert "larger than PAO accepts" in answer.content.decode()
+    assert not ResourceRequest.objects.exists()
 
 
 def test_a_field_that_does_not_exist_is_named(signed: Signed, archive: str) -> None:
@@ -510,6 +533,19 @@ def test_a_password_never_comes_back(signed: Signed, archive: str) -> None:
 
     assert "[secret]" in page
     assert "hunter2" not in page
+
+
+def test_what_a_page_costs_does_not_grow_with_the_bundle(
+    signed: Signed, failed: ResourceRequest, django_assert_max_num_queries: Callable[..., Any]
+) -> None:
+    client = signed()
+    components = {f"part{number}": () for number in range(12)}
+    serve(*(item(f"item-{name}-test") for name in components), bundle("bundle-wide-test", components=components))
+    wide = submitted("bundle-wide-test", by=principal("requester"))
+
+    for made in (failed, wide):
+        with django_assert_max_num_queries(8):
+            client.get(page_of(made))
 
 
 # --- Verbs
