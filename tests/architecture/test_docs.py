@@ -1,0 +1,212 @@
+"""What people read is held to the code: tables, links, paths, commands, settings and codes that the pages name."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.domain.checks_support import check_support
+from catalog.domain.documents import SCHEMA_VERSION
+from catalog.domain.findings import Report
+from catalog.domain.positions import Positions
+from catalog.domain.schemas import schemas
+from devtools.door import VERBS
+from fulfillment.actions.registry import ACTION_TYPES
+from pao.api.errors import error_codes
+from pao.core.errors import ActionFailed
+from pao.failpoints import NAMES
+from pao.settings import env
+from requests_app.domain import reasons, states
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PRODUCT = ("pao", "catalog", "requests_app", "fulfillment", "queueops")
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+BY_HAND = [page for page in PAGES if page.name not in {"settings.md", "errors.md", "states.md"}]
+OF_SECRETS = "PAO_SECRET_"  # and the name of a secret: fulfillment/context.py
+READ_ELSEWHERE = {
+    "PAO_VENV",  # devtools/door.py
+    "PAO_WEB_WORKERS",  # docker-entrypoint.sh
+    "PAO_WEB_THREADS",  # as above
+}
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def named(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+# --- docs/actions.md: the tables are the schemas, row by row
+
+
+def rows_of(schema: dict[str, Any], path: str = "", *, within: str = "") -> Iterator[str]:
+    """Yield one row per member of a config, in the schema's order; sections are followed by their members."""
+    required = set(schema.get("required", ()))
+    for name, member in schema["properties"].items():
+        at = f"{path}.{name}".lstrip(".")
+        must = "yes" if name in required else "no"
+        if must == "yes" and within:
+            must = f"with `{within}`"
+        if "properties" in member:
+            yield from rows_of(member, at, within=within if must == "yes" else at)
+        else:
+            context = member.get("x-pao-template") or "/".join(_contexts_inside(member, schema, name))
+            yield f"| `{at}` | {must} | {context or '–'} | {_meaning(member)} |"
+
+
+def _contexts_inside(member: dict[str, Any], holder: dict[str, Any], name: str) -> list[str]:
+    """Return the contexts of the entries of a list or a mapping, or those that the holder's branches give."""
+    branches = [holder.get(branch, {}).get("properties", {}).get(name, {}) for branch in ("else", "then")]
+    rest = member.get("additionalProperties")
+    inner = [member.get("items", {}), rest if isinstance(rest, dict) else {}, *branches]
+    return [one["x-pao-template"] for one in inner if "x-pao-template" in one]
+
+
+def _meaning(member: dict[str, Any]) -> str:
+    choices = f" One of: {', '.join(member['enum'])}." if "enum" in member else ""
+    return (member["description"] + choices).replace("|", "\\|")
+
+
+def is_carried_out(action_type: str, member: str) -> bool:
+    """Tell whether the checker lets an action of this type have the member in its config."""
+    report = Report(file="x.yaml", positions=Positions(keys={}, values={}), profile="strict")
+    action = {"type": action_type, "config": {member.partition(".")[0]: {}}}
+    check_support({"fulfillment": {"manual": {"actions": [action]}}}, report)
+    return not report.findings
+
+
+def table_of(action_type: str) -> str:
+    schema = schemas().linked[f"actions/{action_type}.json"]
+    rows = [row for row in rows_of(schema) if is_carried_out(action_type, row.split("`")[1])]
+    return "\n".join(["| config | needed | template | meaning |", "|---|---|---|---|", *rows])
+
+
+def section_of(action_type: str) -> str:
+    _, found, rest = read("docs/actions.md").partition(f"## `{action_type}`\n")
+    assert found, f"docs/actions.md has no section on {action_type}"
+    return rest.partition("\n## ")[0]
+
+
+def test_an_action_type_is_one_file_one_schema_and_one_line() -> None:
+    assert set(ACTION_TYPES) == set(schemas().action_types)
+    files = {path.stem.replace("_", "-") for path in (ROOT / "fulfillment" / "actions").glob("*.py")}
+    assert set(ACTION_TYPES) <= files
+
+
+@pytest.mark.parametrize("action_type", sorted(ACTION_TYPES))
+def test_the_page_of_actions_has_the_members_of_every_config(action_type: str) -> None:
+    expected = table_of(action_type)
+    assert expected in section_of(action_type), f"docs/actions.md should hold this table:\n{expected}"
+
+
+@pytest.mark.parametrize("action_type", sorted(ACTION_TYPES))
+def test_the_page_of_actions_tells_results_and_unknown_outcomes(action_type: str) -> None:
+    section = section_of(action_type)
+    assert f"`{{{', '.join(schemas().result_members(action_type))}}}`" in section
+    assert "### Unknown outcome" in section
+
+
+@pytest.mark.parametrize("member", ["config: {poll: {}}", "when", "rollback"])
+def test_the_page_of_actions_names_what_is_refused(member: str) -> None:
+    assert f"`{member.partition(': {')[2].partition(':')[0] or member}`" in read("docs/actions.md").partition("##")[0]
+
+
+# --- every page: what it names exists
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    dead = [t for t in targets if not t.startswith(("http://", "https://")) and not (page.parent / t).exists()]
+    assert not dead
+
+
+@pytest.mark.parametrize("page", BY_HAND, ids=named)
+def test_paths_of_the_repository_exist(page: Path) -> None:
+    tops = {path.name for path in ROOT.iterdir() if path.is_dir()}
+    spoken = set(re.findall(r"`([\w.-]+/[\w./-]*)`", page.read_text(encoding="utf-8"))) - {SCHEMA_VERSION}
+    missing = [path for path in spoken if path.split("/")[0] in tops and not (ROOT / path).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", BY_HAND, ids=named)
+def test_commands_are_verbs_of_the_door(page: Path) -> None:
+    said = set(re.findall(r"\./dev ([a-z]+)", page.read_text(encoding="utf-8")))
+    assert said <= set(VERBS)
+
+
+def test_the_readme_lists_every_verb_of_the_door() -> None:
+    listed = re.findall(r"^\| `([a-z]+)` \|", read("README.md"), re.MULTILINE)
+    assert listed == list(VERBS)
+
+
+def test_the_readme_and_ci_run_the_same() -> None:
+    in_ci = re.findall(r"^\./dev [a-z]+$", read(".ci/run"), re.MULTILINE)
+    assert in_ci
+    assert all(f"`{command}`" in read("README.md") for command in in_ci)
+
+
+@pytest.mark.parametrize("page", BY_HAND, ids=named)
+def test_settings_are_settings(page: Path) -> None:
+    said = set(re.findall(r"\bPAO_[A-Z_]*[A-Z_]\b", page.read_text(encoding="utf-8")))
+    known = {row.name for row in env.table} | READ_ELSEWHERE
+    assert {name for name in said - known if not name.startswith(OF_SECRETS)} == set()
+
+
+@pytest.mark.parametrize("page", BY_HAND, ids=named)
+def test_no_page_names_a_folder_of_somebodys_machine(page: Path) -> None:
+    assert not re.search(r"(?<![\w.])/(work|root|home|tmp)/", page.read_text(encoding="utf-8"))
+
+
+# --- docs/operations.md: no code without what to do
+
+
+def task_codes() -> set[str]:
+    """Return every code with which a task may stop: of reasons, of failures, and finer ones given where raised."""
+    codes = {value.code for value in vars(reasons).values() if isinstance(value, reasons.Reason)}
+    codes |= {error.code for error in [ActionFailed, *ActionFailed.__subclasses__()]}
+    for source in (path for top in ("fulfillment", "pao/clients") for path in (ROOT / top).rglob("*.py")):
+        tree = ast.parse(source.read_text(encoding="utf-8"))
+        codes |= {
+            keyword.value.value
+            for call in ast.walk(tree)
+            if isinstance(call, ast.Call)
+            for keyword in call.keywords
+            if keyword.arg == "code" and isinstance(keyword.value, ast.Constant) and keyword.value.value
+        }
+    return codes
+
+
+@pytest.mark.parametrize("code", sorted(task_codes()))
+def test_operators_are_told_what_a_code_asks_of_them(code: str) -> None:
+    assert f"`{code}`" in read("docs/operations.md")
+
+
+@pytest.mark.parametrize("state", [*states.RequestState, *states.TaskState])
+def test_operators_are_told_what_a_state_asks_of_them(state: str) -> None:
+    assert f"`{state}`" in read("docs/operations.md")
+
+
+def test_operators_read_of_codes_that_exist() -> None:
+    said = set(re.findall(r"^\| ((?:`[A-Z_]+`(?:, )?)+) \|", read("docs/operations.md"), re.MULTILINE))
+    listed = {code for row in said for code in re.findall(r"[A-Z_]+", row)}
+    dynamic = {
+        "SERVER_ERROR",
+        "UNEXPECTED_STATUS",
+        "DESTINATION_NOT_ALLOWED",
+        "INVALID_CONFIG",
+        "LOST_AFTER_ABORT",
+        "ABORTED",
+    }
+    settings = {row.name for row in env.table}
+    assert listed - settings <= task_codes() | {row.code for row in error_codes()} | dynamic
+
+
+def test_the_failpoints_are_named_after_their_process() -> None:
+    processes = {name.partition(".")[0] for name in NAMES}
+    assert all(f"`{process}`" in read("CONTRIBUTING.md") for process in processes)
