@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from catalog.domain.encoding import MAX_BYTES
 from pao.core.errors import CatalogInvalid, Misconfigured
 
 MOST_FILES = 50_000
@@ -38,24 +39,26 @@ def fetch(repository: str, ref: str, clone: Path) -> str:
 def files(clone: Path, commit: str) -> dict[str, bytes]:
     """Return path → content of every catalog document, and of the CODEOWNERS file, at a commit.
 
+    Nobody reads a document of a gigabyte: one beyond `MAX_BYTES` comes as blanks, one more than the checker takes.
     Raises `CatalogInvalid` when there are more files than PAO reads.
     """
-    blobs = dict(_blobs(clone, commit))
+    blobs = {path: (name, size) for path, name, size in _blobs(clone, commit)}
     if len(blobs) > MOST_FILES:
         raise CatalogInvalid(f"The repository has {len(blobs)} catalog files; PAO reads at most {MOST_FILES}.")
-    return _contents(clone, blobs)
+    contents = _contents(clone, {path: name for path, (name, size) in blobs.items() if size <= MAX_BYTES})
+    return {path: contents.get(path, b" " * (MAX_BYTES + 1)) for path in blobs}
 
 
-def _blobs(clone: Path, commit: str) -> Iterator[tuple[str, str]]:
-    for entry in _git(clone, "ls-tree", "-r", "-z", commit).split(b"\0"):
+def _blobs(clone: Path, commit: str) -> Iterator[tuple[str, str, int]]:
+    for entry in _git(clone, "ls-tree", "-r", "-z", "--long", commit).split(b"\0"):
         if not entry:
             continue
         description, _, raw_path = entry.partition(b"\t")
-        mode, _, name = description.decode().split()
+        mode, _, name, size = description.decode().split()
         path = raw_path.decode("utf-8", errors="replace")
         wanted = path in CODEOWNERS or (path.startswith(FOLDERS) and path.endswith((".yaml", ".yml")))
         if wanted and mode in {_REGULAR_FILE, _EXECUTABLE_FILE}:
-            yield path, name
+            yield path, name, int(size)
 
 
 def _contents(clone: Path, blobs: Mapping[str, str]) -> dict[str, bytes]:

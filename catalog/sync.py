@@ -47,6 +47,10 @@ def sync(*, by: Principal, trigger: str, ref: str = "") -> CatalogSync:
 
 
 def _sync(*, by: Principal, trigger: str, ref: str) -> CatalogSync:
+    # Whoever holds the lock is the only sync: a report that still runs is of a process that was killed (F74).
+    CatalogSync.objects.filter(status=SyncStatus.RUNNING).update(
+        status=SyncStatus.FAILED, finished_at=now(), error="The process that ran it ended before the sync did."
+    )
     report = CatalogSync.objects.create(trigger=trigger, ref=ref)
     try:
         clone = Path(settings.PAO_DATA_DIR) / "catalog.git"
@@ -56,8 +60,9 @@ def _sync(*, by: Principal, trigger: str, ref: str) -> CatalogSync:
             report.counts = _serve(checked.entries, checked.findings, report.commit)
             report.findings = [finding.as_dict() for finding in checked.findings]
             _finish(report, SyncStatus.SUCCEEDED, by)
-    except PaoError as error:
-        report.error = error.message
+    except Exception as error:
+        report.error = error.message if isinstance(error, PaoError) else f"PAO itself failed: {type(error).__name__}."
+        report.counts, report.findings = {}, []
         _finish(report, SyncStatus.FAILED, by)
         raise
     log.info("catalog.synced", commit=report.commit, **report.counts)
@@ -105,13 +110,16 @@ def _store(checked: CheckedEntry, entry: CatalogEntry | None, commit: str) -> st
         setattr(entry, name, value)
     entry.save()
     if not same:
-        entry.current = CatalogVersion.objects.create(
+        # A branch that is pushed back to an earlier commit brings a version that is there already (F73).
+        entry.current, _ = CatalogVersion.objects.get_or_create(
             entry=entry,
-            version=checked.document.metadata.version,
             commit=commit,
             content_hash=content,
-            definition=checked.definition,
-            findings=[finding.as_dict() for finding in checked.findings],
+            defaults={
+                "version": checked.document.metadata.version,
+                "definition": checked.definition,
+                "findings": [finding.as_dict() for finding in checked.findings],
+            },
         )
         entry.save(update_fields=["current"])
         _prune(entry)

@@ -19,6 +19,7 @@ from pao.api.envelope import answer
 from pao.api.pagination import PAGE_PARAMETERS, paginate
 from pao.api.permissions import IsOperator
 from pao.api.schema import ERRORS
+from pao.api.serializers import StrictSerializer
 from pao.api.views import ApiView
 
 MODES = ("manual", "automatic", "sequential", "parallel")
@@ -190,6 +191,7 @@ class RefreshView(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Serve the newest commit of the repository, and return the report once it is served."""
+        StrictSerializer(data=request.data).is_valid(raise_exception=True)  # nothing is taken from the caller (B70)
         report = sync(by=self.principal, trigger="api")
         return answer(
             {

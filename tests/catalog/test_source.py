@@ -1,0 +1,242 @@
+"""Reading a git repository by commit: which files are seen, what is refused, how fetching converges (B14, B70, F73)."""
+
+from pathlib import Path
+
+import pytest
+
+from catalog import source
+from catalog.domain.encoding import MAX_BYTES
+from pao.core.errors import CatalogInvalid, Misconfigured
+from tests.catalog.repository import Repository
+
+ITEM = "catalog/databases/database-a-test.yaml"
+REGULAR, EXECUTABLE, SYMLINK = "100644", "100755", "120000"
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """Return where the bare clone will be."""
+    return tmp_path / "clone" / "catalog.git"
+
+
+def test_a_fetch_makes_the_clone_and_returns_the_commit(repository: Repository, clone: Path) -> None:
+    commit = repository.commit({ITEM: "text: ü\n"})
+    assert source.fetch(str(repository.folder), "main", clone) == commit
+    assert source.files(clone, commit) == {ITEM: "text: ü\n".encode()}
+
+
+@pytest.mark.parametrize(
+    ("path", "seen"),
+    [
+        ("catalog/databases/database-a-test.yaml", True),
+        ("catalog/databases/database-a-test.yml", True),
+        ("catalog/deep/er/than/that.yaml", True),  # the checker passes over it
+        ("bundles/bundle-a-test.yaml", True),
+        ("CODEOWNERS", True),
+        (".github/CODEOWNERS", True),
+        ("docs/CODEOWNERS", True),
+        ("README.md", False),
+        ("catalog/README.md", False),
+        ("catalog/databases/database-a-test.yaml.bak", False),
+        ("other/database-a-test.yaml", False),
+        ("database-a-test.yaml", False),
+        ("Catalog/databases/database-a-test.yaml", False),
+        ("sub/catalog/databases/database-a-test.yaml", False),
+        ("catalog/CODEOWNERS", False),
+    ],
+)
+def test_only_documents_and_codeowners_are_read(repository: Repository, clone: Path, path: str, seen: bool) -> None:  # noqa: FBT001 - a column of the table
+    commit = repository.commit({path: "content"})
+    source.fetch(str(repository.folder), "main", clone)
+    assert source.files(clone, commit) == ({path: b"content"} if seen else {})
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "seen"),
+    [
+        (b"a.yaml", REGULAR, {"catalog/databases/a.yaml"}),
+        (b"a.yaml", EXECUTABLE, {"catalog/databases/a.yaml"}),  # a mode that some systems set on everything
+        (b"a.yaml", SYMLINK, set()),  # B14
+        (b"with space.yaml", REGULAR, {"catalog/databases/with space.yaml"}),
+        (b"tab\tand\nline.yaml", REGULAR, {"catalog/databases/tab\tand\nline.yaml"}),
+        ("ü.yaml".encode(), REGULAR, {"catalog/databases/ü.yaml"}),
+        (b"\xff\xfe.yaml", REGULAR, {"catalog/databases/��.yaml"}),  # no UTF-8
+        (b"-rf.yaml", REGULAR, {"catalog/databases/-rf.yaml"}),
+    ],
+)
+def test_names_and_modes_as_hostile_as_git_allows(
+    repository: Repository, clone: Path, name: bytes, mode: str, seen: set[str]
+) -> None:
+    commit = repository.commit_tree({name: (mode, b"/etc/passwd")})
+    source.fetch(str(repository.folder), "main", clone)
+    assert set(source.files(clone, commit)) == seen
+
+
+def test_no_path_leads_out_of_the_repository(repository: Repository, clone: Path) -> None:
+    """Nothing is checked out, so even a tree that names `..` writes no file anywhere."""
+    repository.commit_tree({b"a.yaml": (REGULAR, b"a: 1")})
+    inner = repository.git("rev-parse", "main:catalog/databases").decode().strip()
+    for folder in ("..", "..", "catalog"):
+        inner = repository.git("mktree", given=f"040000 tree {inner}\t{folder}\n".encode()).decode().strip()
+    commit = repository.git("commit-tree", inner, "-m", "raw").decode().strip()
+    repository.git("update-ref", "refs/heads/main", commit)
+    source.fetch(str(repository.folder), "main", clone)
+    source.files(clone, commit)
+    assert list(clone.parent.parent.rglob("a.yaml")) == []
+
+
+def test_contents_come_back_byte_for_byte(repository: Repository, clone: Path) -> None:
+    contents = {
+        "catalog/a/empty.yaml": b"",
+        "catalog/a/binary.yaml": bytes(range(256)) * 10,
+        "catalog/a/no-end.yaml": b"no newline at the end",
+        "catalog/a/lines.yaml": b"\n\n\r\n\n",
+        "catalog/a/like-git.yaml": b"0123456789abcdef0123456789abcdef01234567 blob 3\nabc\n",
+        "catalog/b/same.yaml": b"",
+    }
+    commit = repository.commit(dict(contents))
+    source.fetch(str(repository.folder), "main", clone)
+    assert source.files(clone, commit) == contents
+
+
+@pytest.mark.parametrize(("size", "read"), [(MAX_BYTES, True), (MAX_BYTES + 1, False), (MAX_BYTES * 10, False)])
+def test_a_document_that_is_too_large_is_not_read(
+    repository: Repository,
+    clone: Path,
+    size: int,
+    read: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    small = "catalog/databases/database-b-test.yaml"
+    commit = repository.commit({ITEM: b"x" * size, small: b"b: 1"})
+    source.fetch(str(repository.folder), "main", clone)
+    files = source.files(clone, commit)
+    assert files[small] == b"b: 1"
+    assert files[ITEM] == (b"x" * size if read else b" " * (MAX_BYTES + 1))
+
+
+def test_an_empty_catalog_has_no_files(repository: Repository, clone: Path) -> None:
+    commit = repository.commit({})
+    source.fetch(str(repository.folder), "main", clone)
+    assert source.files(clone, commit) == {}
+
+
+def test_more_files_than_pao_reads_are_refused(
+    repository: Repository, clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "MOST_FILES", 2)
+    commit = repository.commit({f"catalog/a/file-{number}.yaml": "a: 1" for number in range(3)})
+    source.fetch(str(repository.folder), "main", clone)
+    with pytest.raises(CatalogInvalid, match="has 3 catalog files; PAO reads at most 2"):
+        source.files(clone, commit)
+
+
+# --- commits
+
+
+def test_a_new_commit_is_fetched_into_the_same_clone(repository: Repository, clone: Path) -> None:
+    first = repository.commit({ITEM: "a: 1"})
+    source.fetch(str(repository.folder), "main", clone)
+    second = repository.commit({ITEM: "a: 2"})
+    assert source.fetch(str(repository.folder), "main", clone) == second
+    assert source.files(clone, second) == {ITEM: b"a: 2"}
+    assert source.files(clone, first) == {ITEM: b"a: 1"}
+
+
+def test_a_force_push_converges_to_head(repository: Repository, clone: Path) -> None:  # F73
+    first = repository.commit({ITEM: "a: 1"})
+    repository.commit({ITEM: "a: 2"})
+    source.fetch(str(repository.folder), "main", clone)
+    repository.git("reset", "--quiet", "--hard", first)
+    assert source.fetch(str(repository.folder), "main", clone) == first
+    other = repository.commit({ITEM: "a: 3"})
+    assert source.fetch(str(repository.folder), "main", clone) == other
+    assert source.files(clone, other) == {ITEM: b"a: 3"}
+
+
+@pytest.mark.parametrize("annotated", [False, True], ids=["light tag", "annotated tag"])
+def test_a_tag_can_be_served(repository: Repository, clone: Path, annotated: bool) -> None:  # noqa: FBT001 - a column
+    commit = repository.commit({ITEM: "a: 1"})
+    repository.git("tag", *(["--annotate", "--message", "a release"] if annotated else []), "v1")
+    repository.commit({ITEM: "a: 2"})
+    assert source.fetch(str(repository.folder), "v1", clone) == commit
+
+
+def test_another_repository_may_take_the_place(repository: Repository, clone: Path, tmp_path: Path) -> None:
+    repository.commit({ITEM: "a: 1"})
+    source.fetch(str(repository.folder), "main", clone)
+    other = Repository(tmp_path / "other")
+    commit = other.commit({ITEM: "b: 1"})
+    assert source.fetch(str(other.folder), "main", clone) == commit
+    assert source.files(clone, commit) == {ITEM: b"b: 1"}
+
+
+# --- what cannot be had
+
+
+@pytest.mark.parametrize(
+    ("repository_of", "ref", "words"),
+    [
+        ("", "main", "PAO_CATALOG_REPOSITORY is not set"),
+        ("{}", "nowhere", "couldn't find remote ref nowhere"),
+        ("{}/none", "main", "does not appear to be a git repository"),
+        ("--upload-pack=touch {}/pwned", "main", "must not begin with a hyphen"),  # B70
+        ("{}", "--upload-pack=touch {}/pwned", "must not begin with a hyphen"),
+        ("ext::sh -c touch% {}/pwned", "main", "transport 'ext' not allowed"),
+        ("{}", "main:refs/heads/other", "invalid refspec"),
+        ("{}", "refs/heads/*", "invalid refspec"),
+    ],
+)
+def test_what_cannot_be_fetched_is_told_in_gits_words(
+    repository: Repository, clone: Path, repository_of: str, ref: str, words: str
+) -> None:
+    repository.commit({ITEM: "a: 1"})
+    folder = str(repository.folder)
+    with pytest.raises(Misconfigured, match=words):
+        source.fetch(repository_of.format(folder), ref.format(folder), clone)
+    assert not (repository.folder / "pwned").exists()
+
+
+def test_what_cannot_be_fetched_leaves_the_last_commit_readable(repository: Repository, clone: Path) -> None:
+    commit = repository.commit({ITEM: "a: 1"})
+    source.fetch(str(repository.folder), "main", clone)
+    with pytest.raises(Misconfigured):
+        source.fetch(str(repository.folder), "nowhere", clone)
+    assert source.files(clone, commit) == {ITEM: b"a: 1"}
+    assert source.fetch(str(repository.folder), "main", clone) == commit
+
+
+def test_an_empty_repository_has_no_ref(repository: Repository, clone: Path) -> None:
+    with pytest.raises(Misconfigured, match="couldn't find remote ref main"):
+        source.fetch(str(repository.folder), "main", clone)
+
+
+def test_a_half_made_clone_is_completed(repository: Repository, clone: Path) -> None:
+    """A process killed between making the folder and `git init` leaves an empty folder."""
+    commit = repository.commit({ITEM: "a: 1"})
+    clone.mkdir(parents=True)
+    assert source.fetch(str(repository.folder), "main", clone) == commit
+
+
+def test_without_git_the_message_says_so(
+    repository: Repository, clone: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Misconfigured, match="git is not installed"):
+        source.fetch(str(repository.folder), "main", clone)
+
+
+def test_git_that_never_ends_is_ended(repository: Repository, clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "SECONDS", 0.0)
+    with pytest.raises(Misconfigured, match="git init did not end within"):
+        source.fetch(str(repository.folder), "main", clone)
+
+
+def test_the_environment_of_another_repository_does_not_lead_git_astray(
+    repository: Repository, clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git hooks run with GIT_DIR set; a sync inside one must not touch that repository."""
+    commit = repository.commit({ITEM: "a: 1"})
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere.git"))
+    monkeypatch.setenv("GIT_CONFIG_PARAMETERS", "'core.bare=false'")
+    assert source.fetch(str(repository.folder), "main", clone) == commit
+    assert not (tmp_path / "elsewhere.git").exists()

@@ -1,0 +1,443 @@
+"""Syncing a real repository: what is served afterwards, what is kept, what is refused (R42, R43, F73, F74)."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, connections
+from pytest_django import Settings
+
+from catalog import sync as sync_module
+from catalog.models import CatalogEntry, CatalogSync, CatalogVersion
+from catalog.queries import offer
+from catalog.sync import KEPT_VERSIONS, LOCK, sync
+from pao.audit.models import AuditEvent
+from pao.core.context import SYSTEM
+from pao.core.errors import ItemUnavailable, Misconfigured, SyncInProgress
+from requests_app.models import ResourceRequest
+from tests.catalog.domain.catalog_files import BUNDLE, BUNDLE_FILE, ITEM, ITEM_FILE, OTHER, OTHER_FILE, TEXTS
+from tests.catalog.repository import Repository
+from tests.factories import principal, submitted
+
+pytestmark = pytest.mark.django_db
+
+BROKEN = ITEM.replace("kind: CatalogItem", "kind: CatalogThing")
+
+
+def synced(**given: Any) -> CatalogSync:
+    """Sync and return the report."""
+    return sync(by=SYSTEM, trigger="test", **given)
+
+
+def version(text: str, number: str) -> str:
+    """Return a document with another version."""
+    return text.replace("version: 1.0.0", f"version: {number}")
+
+
+def shown() -> dict[str, tuple[str, str]]:
+    """Return entry → (version, availability)."""
+    return {
+        entry.entry_id: (entry.current.version if entry.current else "", entry.availability)
+        for entry in CatalogEntry.objects.select_related("current").order_by("entry_id")
+    }
+
+
+@contextmanager
+def another_sync_running() -> Iterator[None]:
+    """Hold the lock as another process would."""
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+                held.set()
+                done.wait()
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+# --- what is served
+
+
+def test_a_first_sync_serves_everything(repository: Repository) -> None:
+    commit = repository.commit(TEXTS)
+    report = synced()
+    assert report.counts == {"served": 3, "added": 3, "changed": 0, "retired": 0, "refused_files": 0}
+    assert (report.commit, report.status, report.ref, report.trigger) == (commit, "succeeded", "main", "test")
+    assert report.finished_at is not None
+    assert shown() == {
+        "bundle-both-test": ("1.0.0", "available"),
+        "compute-app-test": ("1.0.0", "available"),
+        "database-small-test": ("1.0.0", "available"),
+    }
+
+
+def test_an_entry_shows_what_its_document_says(repository: Repository) -> None:
+    commit = repository.commit(TEXTS)
+    synced()
+    entry = CatalogEntry.objects.select_related("current").get(entry_id="database-small-test")
+    assert (entry.kind, entry.category, entry.name, entry.mode) == (
+        "CatalogItem",
+        "databases",
+        "Small Database",
+        "automatic",
+    )
+    assert (entry.owner_team, entry.owner_contact, entry.path) == ("databases", "databases@example.com", ITEM_FILE)
+    assert entry.current
+    assert (entry.current.version, entry.current.commit) == ("1.0.0", commit)
+    assert entry.current.definition["metadata"]["port"] == "5432"
+    bundle = CatalogEntry.objects.get(entry_id="bundle-both-test")
+    assert (bundle.kind, bundle.mode, bundle.components) == (
+        "CatalogBundle",
+        "sequential",
+        ["compute-app-test", "database-small-test"],
+    )
+
+
+def test_the_same_commit_again_changes_nothing(repository: Repository) -> None:
+    repository.commit(TEXTS)
+    synced()
+    before = list(CatalogEntry.objects.order_by("entry_id").values())
+    report = synced()
+    assert report.counts == {"served": 3, "added": 0, "changed": 0, "retired": 0, "refused_files": 0}
+    assert list(CatalogEntry.objects.order_by("entry_id").values()) == before
+    assert CatalogVersion.objects.count() == 3
+
+
+def test_only_what_has_changed_gets_a_version(repository: Repository) -> None:
+    repository.commit(TEXTS)
+    synced()
+    second = repository.commit({ITEM_FILE: version(ITEM, "1.1.0")})
+    report = synced()
+    assert report.counts == {"served": 3, "added": 0, "changed": 1, "retired": 0, "refused_files": 0}
+    assert shown()["database-small-test"] == ("1.1.0", "available")
+    assert {row.version: row.commit for row in CatalogVersion.objects.filter(entry__entry_id="database-small-test")}[
+        "1.1.0"
+    ] == second
+    assert CatalogVersion.objects.exclude(entry__entry_id="database-small-test").count() == 2
+
+
+def test_a_comment_is_no_change(repository: Repository) -> None:
+    repository.commit(TEXTS)
+    synced()
+    repository.commit({ITEM_FILE: "# a comment\n" + ITEM})
+    assert synced().counts["changed"] == 0
+
+
+def test_an_added_file_is_added(repository: Repository) -> None:
+    repository.commit({ITEM_FILE: ITEM})
+    synced()
+    repository.commit({OTHER_FILE: OTHER})
+    assert synced().counts == {"served": 2, "added": 1, "changed": 0, "retired": 0, "refused_files": 0}
+
+
+def test_a_deleted_file_retires_its_entry_and_requests_keep_their_snapshot(repository: Repository) -> None:  # R43
+    repository.commit({ITEM_FILE: ITEM, OTHER_FILE: OTHER})
+    synced()
+    request = submitted("compute-app-test", {"name": "my-app", "basic": {"image": "app:1"}})
+    snapshot = request.snapshot
+    commit = repository.commit({OTHER_FILE: None})
+    report = synced()
+    assert report.counts == {"served": 1, "added": 0, "changed": 0, "retired": 1, "refused_files": 0}
+    entry = CatalogEntry.objects.get(entry_id="compute-app-test")
+    assert entry.availability == "retired"
+    assert entry.unavailable_reason == f"Its document {OTHER_FILE} was removed at {commit[:8]}."
+    assert ResourceRequest.objects.get(pk=request.pk).snapshot == snapshot
+    assert synced().counts["retired"] == 0  # once
+
+
+def test_what_comes_back_is_offered_again(repository: Repository) -> None:
+    repository.commit(TEXTS)
+    synced()
+    repository.commit({OTHER_FILE: None})
+    synced()
+    repository.commit({OTHER_FILE: OTHER})
+    report = synced()
+    assert report.counts["changed"] == 1
+    assert shown()["compute-app-test"] == ("1.0.0", "available")
+    assert CatalogEntry.objects.get(entry_id="compute-app-test").unavailable_reason == ""
+
+
+def test_an_entry_may_move_to_another_file(repository: Repository) -> None:
+    repository.commit({ITEM_FILE: ITEM})
+    synced()
+    pk = CatalogEntry.objects.get().pk
+    moved = "catalog/databases/database-small-test.yml"
+    repository.commit({ITEM_FILE: None, moved: ITEM})
+    report = synced()
+    assert report.counts == {"served": 1, "added": 0, "changed": 1, "retired": 0, "refused_files": 0}
+    entry = CatalogEntry.objects.get()
+    assert (entry.pk, entry.path, entry.availability) == (pk, moved, "available")
+    assert CatalogVersion.objects.count() == 1
+
+
+def test_another_branch_may_be_synced(repository: Repository) -> None:
+    repository.commit({ITEM_FILE: ITEM})
+    repository.git("checkout", "--quiet", "-b", "next")
+    commit = repository.commit({ITEM_FILE: version(ITEM, "2.0.0")})
+    repository.git("checkout", "--quiet", "main")
+    report = synced(ref="next")
+    assert (report.ref, report.commit) == ("next", commit)
+    assert shown() == {"database-small-test": ("2.0.0", "available")}
+
+
+# --- what is refused
+
+
+def test_an_invalid_document_never_replaces_what_is_served(repository: Repository) -> None:  # R42
+    repository.commit({ITEM_FILE: ITEM, OTHER_FILE: OTHER})
+    synced()
+    repository.commit({ITEM_FILE: BROKEN, OTHER_FILE: version(OTHER, "1.2.0")})
+    report = synced()
+    assert report.counts == {"served": 1, "added": 0, "changed": 1, "retired": 0, "refused_files": 1}
+    assert report.status == "succeeded"
+    assert shown()["database-small-test"] == ("1.0.0", "available")
+    assert shown()["compute-app-test"] == ("1.2.0", "available")
+    (finding,) = [finding for finding in report.findings if finding["severity"] == "error"]
+    assert (finding["file"], finding["code"], finding["line"]) == (ITEM_FILE, "kind_unknown", 2)
+
+
+def test_a_new_invalid_document_is_not_served(repository: Repository) -> None:
+    repository.commit({ITEM_FILE: BROKEN, OTHER_FILE: OTHER})
+    assert synced().counts == {"served": 1, "added": 1, "changed": 0, "retired": 0, "refused_files": 1}
+    assert set(shown()) == {"compute-app-test"}
+
+
+def test_a_corrected_document_is_served(repository: Repository) -> None:
+    repository.commit({ITEM_FILE: BROKEN})
+    synced()
+    repository.commit({ITEM_FILE: version(ITEM, "1.0.1")})
+    assert synced().counts == {"served": 1, "added": 1, "changed": 0, "retired": 0, "refused_files": 0}
+
+
+def test_an_id_that_two_files_claim_stays_what_it_was(repository: Repository) -> None:  # B13
+    repository.commit({ITEM_FILE: ITEM})
+    synced()
+    repository.commit({"catalog/databases/database-thief-test.yaml": version(ITEM, "6.6.6")})
+    report = synced()
+    assert report.counts == {"served": 0, "added": 0, "changed": 0, "retired": 0, "refused_files": 2}
+    assert shown() == {"database-small-test": ("1.0.0", "available")}
+
+
+def test_a_symlink_in_place_of_a_document_retires_it(repository: Repository) -> None:  # B14
+    repository.commit({ITEM_FILE: ITEM})
+    synced()
+    repository.commit_tree({b"database-small-test.yaml": ("120000", b"/etc/passwd")})
+    assert synced().counts["retired"] == 1
+
+
+def test_a_huge_document_is_refused_without_being_read(repository: Repository) -> None:
+    repository.commit({ITEM_FILE: ITEM})
+    synced()
+    repository.commit({ITEM_FILE: ITEM + "# " + "x" * 3_000_000})
+    report = synced()
+    assert report.counts["refused_files"] == 1
+    assert [finding["code"] for finding in report.findings] == ["document_too_large"]
+    assert shown() == {"database-small-test": ("1.0.0", "available")}
+
+
+# --- bundles
+
+
+def test_a_bundle_is_unavailable_while_an_item_is_missing_and_available_again(repository: Repository) -> None:
+    repository.commit(TEXTS)
+    synced()
+    repository.commit({OTHER_FILE: None})
+    synced()
+    bundle = CatalogEntry.objects.get(entry_id="bundle-both-test")
+    assert (bundle.availability, bundle.unavailable_reason) == (
+        "unavailable",
+        "It needs compute-app-test, not offered now.",
+    )
+    with pytest.raises(ItemUnavailable, match="It needs compute-app-test"):
+        offer("bundle-both-test", tenant="default")
+    repository.commit({OTHER_FILE: OTHER})
+    synced()
+    bundle.refresh_from_db()
+    assert (bundle.availability, bundle.unavailable_reason) == ("available", "")
+    assert set(offer("bundle-both-test", tenant="default").items) == {"compute-app-test", "database-small-test"}
+
+
+def test_a_bundle_before_its_items_is_shown_as_unavailable_or_refused(repository: Repository) -> None:
+    repository.commit({BUNDLE_FILE: BUNDLE})
+    synced()
+    assert "available" not in {availability for _, availability in shown().values()}
+
+
+# --- versions and force pushes
+
+
+def test_the_last_ten_versions_are_kept(repository: Repository) -> None:
+    for number in range(KEPT_VERSIONS + 3):
+        repository.commit({ITEM_FILE: version(ITEM, f"1.{number}.0")})
+        synced()
+    kept = [row.version for row in CatalogVersion.objects.order_by("-id")]
+    assert kept == [f"1.{number}.0" for number in range(KEPT_VERSIONS + 2, 2, -1)]
+    assert shown() == {"database-small-test": ("1.12.0", "available")}
+
+
+def test_a_force_push_back_serves_what_head_says(repository: Repository) -> None:  # F73
+    first = repository.commit({ITEM_FILE: ITEM})
+    synced()
+    second = repository.commit({ITEM_FILE: version(ITEM, "1.1.0")})
+    synced()
+    repository.git("reset", "--quiet", "--hard", first)
+    assert synced().commit == first
+    assert shown() == {"database-small-test": ("1.0.0", "available")}
+    repository.git("reset", "--quiet", "--hard", second)
+    assert synced().commit == second
+    assert shown() == {"database-small-test": ("1.1.0", "available")}
+
+
+def test_a_reverted_change_is_a_new_version_with_the_old_content(repository: Repository) -> None:
+    repository.commit({ITEM_FILE: ITEM})
+    synced()
+    repository.commit({ITEM_FILE: version(ITEM, "1.1.0")})
+    synced()
+    third = repository.commit({ITEM_FILE: ITEM})
+    assert synced().counts["changed"] == 1
+    entry = CatalogEntry.objects.select_related("current").get()
+    assert entry.current
+    assert (entry.current.version, entry.current.commit) == ("1.0.0", third)
+
+
+# --- trouble
+
+
+def test_a_repository_that_is_away_leaves_the_catalog_as_it_is(repository: Repository, settings: Settings) -> None:
+    repository.commit(TEXTS)
+    synced()
+    before = shown()
+    settings.PAO_CATALOG_REPOSITORY = str(repository.folder / "none")
+    with pytest.raises(Misconfigured, match="does not appear to be a git repository"):
+        synced()
+    report = CatalogSync.objects.latest("id")
+    assert (report.status, report.commit, report.counts) == ("failed", "", {})
+    assert "does not appear to be a git repository" in report.error
+    assert report.finished_at is not None
+    assert shown() == before
+
+
+@pytest.mark.parametrize("place", ["_content_hash", "_prune", "_settle_bundles"])
+def test_a_crash_in_the_middle_leaves_the_previous_generation(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:  # F74
+    repository.commit(TEXTS)
+    synced()
+    before = list(CatalogEntry.objects.order_by("entry_id").values())
+    versions = CatalogVersion.objects.count()
+    repository.commit({ITEM_FILE: version(ITEM, "1.1.0"), OTHER_FILE: None})
+
+    def crash(*_args: object, **_options: object) -> None:
+        raise ZeroDivisionError("a fault of PAO: token=canary")
+
+    with monkeypatch.context() as crashing:
+        crashing.setattr(sync_module, place, crash)
+        with pytest.raises(ZeroDivisionError):
+            synced()
+    assert list(CatalogEntry.objects.order_by("entry_id").values()) == before
+    assert CatalogVersion.objects.count() == versions
+    report = CatalogSync.objects.latest("id")
+    assert (report.status, report.counts) == ("failed", {})
+    assert report.finished_at is not None
+    assert "ZeroDivisionError" in report.error
+    assert "canary" not in report.error
+
+    # the bundle is refused, for it names the deleted item; it stays, unavailable
+    assert synced().counts == {"served": 1, "added": 0, "changed": 1, "retired": 1, "refused_files": 1}
+
+
+def test_a_sync_that_was_killed_is_told_by_the_next(repository: Repository) -> None:
+    repository.commit(TEXTS)
+    killed = CatalogSync.objects.create(trigger="command", ref="main")
+    synced()
+    killed.refresh_from_db()
+    assert (killed.status, killed.error) == ("failed", "The process that ran it ended before the sync did.")
+    assert killed.finished_at is not None
+
+
+def test_two_syncs_at_once_are_one(repository: Repository) -> None:
+    repository.commit(TEXTS)
+    with another_sync_running(), pytest.raises(SyncInProgress):
+        synced()
+    assert not CatalogSync.objects.exists()
+    assert synced().status == "succeeded"
+
+
+@pytest.mark.parametrize("settings_name", ["PAO_CATALOG_REPOSITORY", None])
+def test_the_lock_is_given_back(repository: Repository, settings: Settings, settings_name: str | None) -> None:
+    repository.commit(TEXTS)
+    if settings_name:
+        settings.PAO_CATALOG_REPOSITORY = ""
+        with pytest.raises(Misconfigured):
+            synced()
+    else:
+        synced()
+    with another_sync_running():
+        pass
+
+
+def test_a_sync_is_audited_whether_it_succeeds_or_not(repository: Repository) -> None:
+    commit = repository.commit({ITEM_FILE: ITEM})
+    sync(by=principal("otto"), trigger="api")
+    with pytest.raises(Misconfigured):
+        sync(by=principal("otto"), trigger="api", ref="nowhere")
+    events = AuditEvent.objects.filter(event="catalog.synced").order_by("id")
+    assert [(event.actor, event.payload["status"], event.payload["commit"]) for event in events] == [
+        ("otto", "succeeded", commit),
+        ("otto", "failed", ""),
+    ]
+    assert events[0].payload["added"] == 1
+
+
+# --- the command
+
+
+def test_the_command_prints_the_report(repository: Repository) -> None:
+    commit = repository.commit(TEXTS)
+    out = StringIO()
+    call_command("sync_catalog", stdout=out)
+    assert (
+        out.getvalue().splitlines()[-1]
+        == f"Catalog at {commit[:8]}: 3 served, 3 added, 0 changed, 0 retired, 0 refused files."
+    )
+
+
+def test_the_command_names_file_line_and_column_of_what_it_refuses(repository: Repository) -> None:
+    repository.commit({ITEM_FILE: BROKEN, OTHER_FILE: OTHER})
+    out = StringIO()
+    call_command("sync_catalog", stdout=out)
+    assert f"{ITEM_FILE}:2:7: error kind_unknown" in out.getvalue()
+
+
+def test_the_command_takes_another_ref(repository: Repository) -> None:
+    repository.commit(TEXTS)
+    repository.git("tag", "v1")
+    repository.commit({OTHER_FILE: None})
+    call_command("sync_catalog", "--ref", "v1", stdout=StringIO())
+    assert CatalogSync.objects.get().counts["served"] == 3
+
+
+def test_the_command_ends_with_an_error_that_says_what_to_do(repository: Repository, settings: Settings) -> None:
+    settings.PAO_CATALOG_REPOSITORY = ""
+    with pytest.raises(CommandError, match=r"PAO_CATALOG_REPOSITORY is not set.*Set the value named"):
+        call_command("sync_catalog", stdout=StringIO())
+
+
+def test_the_command_ends_with_an_error_while_another_runs(repository: Repository) -> None:
+    with another_sync_running(), pytest.raises(CommandError, match="running already"):
+        call_command("sync_catalog", stdout=StringIO())
