@@ -53,6 +53,7 @@ class ReadOnlyAdmin(ModelAdmin):
 
     change_form_template = "admin/pao_change_form.html"
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
     list_per_page = 50
     list_max_show_all = 200

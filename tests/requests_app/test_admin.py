@@ -81,6 +81,7 @@ def test_every_model_is_there_and_read_only(model: type[Model], staff: dict[str,
     assert not registered.has_delete_permission(request)
     assert registered.get_actions(request) == {}
     assert registered.show_full_result_count is False
+    assert registered.show_facets is admin.ShowFacets.NEVER
 
 
 @pytest.mark.parametrize("model", MODELS, ids=NAMES)
