@@ -7,12 +7,14 @@ Armed by PAO_FAILPOINTS, which the settings refuse without DEBUG; otherwise a ca
 
 import os
 import random
+import re
 import signal
 import time
 from functools import cache
 
 from django.conf import settings
 
+Action = tuple[str, float]
 NAMES: tuple[str, ...] = (
     "submit.before_commit",
     "submit.after_commit",
@@ -33,18 +35,29 @@ def failpoint(name: str) -> None:
     action = _armed().get(name)
     if action is None:
         return
-    verb, _, argument = action.partition(":")
-    if verb == "kill" and random.random() < float(argument or 1):  # noqa: S311 - chance for a test, not a secret
+    verb, argument = action
+    if verb == "kill" and random.random() < argument:  # noqa: S311 - chance for a test, not a secret
         os.kill(os.getpid(), signal.SIGKILL)
     elif verb in {"sleep", "freeze"}:
-        time.sleep(float(argument or 1))
+        time.sleep(argument)
+
+
+def parse(text: str) -> dict[str, Action]:
+    """Return what is armed, by name. Raises ValueError that says what is wrong; the settings ask at the start."""
+    armed = dict(_entry(entry) for entry in text.split(";") if entry.strip())
+    unknown = sorted(set(armed) - set(NAMES))
+    if unknown:
+        raise ValueError(f"there is no failpoint {', '.join(unknown)}; there are {', '.join(NAMES)}")
+    return armed
+
+
+def _entry(entry: str) -> tuple[str, Action]:
+    found = re.fullmatch(r"\s*([a-z_.]+)\s*=\s*(kill|sleep|freeze)(?::([0-9]+(?:\.[0-9]+)?))?\s*", entry)
+    if found is None:
+        raise ValueError(f"{entry.strip()!r} is not name=kill, name=kill:0.1, name=sleep:2 or name=freeze:2")
+    return found[1], (found[2], float(found[3] or 1))
 
 
 @cache
-def _armed() -> dict[str, str]:
-    pairs = (entry.split("=", 1) for entry in settings.PAO_FAILPOINTS.split(";") if entry.strip())
-    armed = {name.strip(): action.strip() for name, action in pairs}
-    unknown = set(armed) - set(NAMES)
-    if unknown:
-        raise ValueError(f"PAO_FAILPOINTS names unknown failpoints: {', '.join(sorted(unknown))}")
-    return armed
+def _armed() -> dict[str, Action]:
+    return parse(settings.PAO_FAILPOINTS)

@@ -9,6 +9,7 @@ from pathlib import Path
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from pao import failpoints
 from pao.environment import Environment
 from pao.logs import logging_config
 
@@ -23,7 +24,7 @@ SECRET_KEY = env.secret(
     "Signs sessions and cursors. At least 50 random characters.",
 )
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["127.0.0.1", "localhost"], "Host names under which PAO is reached.")
-PAO_PUBLIC_URL = env.text(
+PAO_PUBLIC_URL = env.address(
     "PAO_PUBLIC_URL", "http://127.0.0.1:8000", "Where people reach PAO; written into tickets and answers."
 ).rstrip("/")
 CSRF_TRUSTED_ORIGINS = [PAO_PUBLIC_URL]
@@ -52,7 +53,7 @@ DATABASES["default"]["OPTIONS"] |= {"connect_timeout": 5, "application_name": "p
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- The queue
-SQS_ENDPOINT_URL = env.text("SQS_ENDPOINT_URL", "", "Address of an SQS stand-in; empty means AWS itself.")
+SQS_ENDPOINT_URL = env.address("SQS_ENDPOINT_URL", "", "Address of an SQS stand-in; empty means AWS itself.")
 AWS_REGION = env.text("AWS_REGION", "eu-central-1", "Region of the queues.")
 PAO_QUEUE_NAME = env.text("PAO_QUEUE_NAME", "pao-requests.fifo", "FIFO queue of task messages.")
 PAO_DEAD_LETTER_QUEUE_NAME = env.text(
@@ -96,7 +97,7 @@ PAO_FORCE_MANUAL = env.boolean(
 )
 
 # --- The outside
-PAO_JIRA_URL = env.text("PAO_JIRA_URL", "", "Base address of JIRA; without it jira-ticket actions fail with a reason.")
+PAO_JIRA_URL = env.address("PAO_JIRA_URL", "", "Base address of JIRA; without it, jira-ticket actions fail.")
 PAO_JIRA_API_VERSION = env.text(
     "PAO_JIRA_API_VERSION", "3", "3 for Cloud (ADF), 2 for Data Center (wiki text).", choices=("3", "2")
 )
@@ -105,7 +106,7 @@ PAO_JIRA_USER = env.text(
 )
 PAO_JIRA_TOKEN = env.secret("PAO_JIRA_TOKEN", "", "JIRA API token or personal access token.")
 PAO_JIRA_ISSUE_TYPE = env.text("PAO_JIRA_ISSUE_TYPE", "Task", "Issue type of tickets whose document names none.")
-PAO_REST_ALLOWED_TARGETS = env.words(
+PAO_REST_ALLOWED_TARGETS = env.addresses(
     "PAO_REST_ALLOWED_TARGETS", [], "URL prefixes that rest-api actions may call; empty means none."
 )
 PAO_HTTP_CONNECT_SECONDS = env.number(
@@ -115,7 +116,7 @@ PAO_HTTP_READ_SECONDS = env.number("PAO_HTTP_READ_SECONDS", 30, "Longest wait fo
 PAO_HTTP_MAX_BYTES = env.integer(
     "PAO_HTTP_MAX_BYTES", 1_048_576, "Most bytes of an answer that are read.", least=1024, most=104_857_600
 )
-PAO_SEALING_KEYS = env.words(
+PAO_SEALING_KEYS = env.keys(
     "PAO_SEALING_KEYS",
     ["cGFvLWRldmVsb3BtZW50LW9ubHktc2VhbGluZy1rZXk="] if DEBUG else [],
     "Fernet keys for password fields at rest; the first seals, all open. Needed as soon as a form has such a field.",
@@ -145,6 +146,10 @@ if PAO_FAILPOINTS and not DEBUG:
     raise ImproperlyConfigured(
         "PAO_FAILPOINTS is set without DEBUG: failpoints kill processes and belong in tests only."
     )
+try:
+    failpoints.parse(PAO_FAILPOINTS)
+except ValueError as problem:
+    raise ImproperlyConfigured(f"PAO_FAILPOINTS: {problem}") from None
 if PAO_AUTH == "dev" and not DEBUG:
     raise ImproperlyConfigured("PAO_AUTH=dev needs DEBUG: the development mode lets anybody in.")
 
