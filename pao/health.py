@@ -1,7 +1,7 @@
 """Whether PAO lives, whether it is ready, and which build it is: bare JSON, without detail for strangers."""
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
@@ -34,7 +34,7 @@ def version(request: HttpRequest) -> JsonResponse:
 def _database() -> str:
     try:
         OutboxMessage.objects.filter(sent_at__isnull=True).exists()
-    except DatabaseError:
+    except Error:
         connection.close()
         return "unavailable"
     return "ok"
