@@ -63,5 +63,5 @@ def test_a_value_that_cannot_be_written_in_its_place_is_refused() -> None:
     """F34."""
     config = rest()["config"]
     config["headers"] = {"X-Note": "{{.current.basic.note}}"}
-    with pytest.raises(TemplateError, match="basic.note"):
+    with pytest.raises(TemplateError, match=r"basic\.note"):
         render_action("rest-api", config, SCOPE)

@@ -7,7 +7,9 @@ from pytest_django import Settings
 
 from devtools.sandbox import Sandbox
 from fulfillment import runner
+from fulfillment.context import action_context
 from fulfillment.models import Effect, TaskAttempt
+from pao.core.clock import monotonic
 from pao.core.errors import ActionFailed
 from requests_app.abort import abort
 from requests_app.models import FulfillmentTask, LogLine, ResourceRequest
@@ -26,6 +28,7 @@ from tests.fulfillment.pipeline import (
     states,
     task_of,
 )
+from tests.pao.clients.server import FaultServer, answer
 
 pytestmark = pytest.mark.django_db
 
@@ -428,6 +431,48 @@ class TestOutputs:
         assert made is not None
         assert made.fields["summary"] == f"First {output}"
         assert len(sandbox.store.databases()) == 1
+
+
+class TestStrangeAnswers:
+    """What the other side says is stored as far as the database takes it; it is never a reason to forget a call."""
+
+    def test_characters_that_the_database_refuses_are_replaced(self, settings: Settings) -> None:
+        said = b'{"id": "db\\u0000-1", "name": "half \\ud800", "deep": [{"k\\u0000": "v\\u0000"}]}'
+        with FaultServer([answer(201, said, Content_Type="application/json")]) as server:
+            settings.PAO_REST_ALLOWED_TARGETS = [server.url]
+            call = rest(f"{server.url}/databases", outputs={"id": "body.id", "name": "body.name"})
+            serve(item(mode="automatic", actions=[call]))
+            request = submitted("database-small-test")
+            run(task_of(request))
+
+        assert codes(request)[1] == ["DONE"]
+        assert task_of(request).outputs == {"id": "db\ufffd-1", "name": "half \ufffd"}
+
+    def test_so_are_those_of_a_refusal(self, settings: Settings) -> None:
+        with FaultServer([answer(400, b"no\x00body", Content_Type="text/plain")]) as server:
+            settings.PAO_REST_ALLOWED_TARGETS = [server.url]
+            serve(item(mode="automatic", actions=[rest(f"{server.url}/databases")]))
+            request = submitted("database-small-test")
+            run(task_of(request))
+
+        assert codes(request)[1] == ["CALL_REFUSED"]
+        assert "body" in task_of(request).state_reason["sentence"]
+
+
+def test_the_last_part_of_an_attempt_is_kept_for_its_record(
+    sandbox: Sandbox, single: ResourceRequest, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F40: a call that lasts until its deadline is recorded before the worker's hard limit ends the process."""
+    deadlines: list[float] = []
+
+    def noting(*args: Any, deadline: float) -> Any:
+        deadlines.append(deadline)
+        return action_context(*args, deadline=deadline)
+
+    monkeypatch.setattr(runner, "action_context", noting)
+    before = monotonic()
+    run(task_of(single))
+    assert deadlines[0] < before + settings.PAO_TASK_SECONDS * 0.9
 
 
 class TestDefects:
