@@ -58,7 +58,7 @@ def capture(outputs: Mapping[str, Any], result: Mapping[str, Any], render: Calla
     if lacking:
         raise ActionFailed(
             f"The action was done, but its answer lacks a required output: {', '.join(lacking)}. "
-            "Resolve the task with the values, or correct the document.",
+            "Look the values up outside; correct the document before the entry is requested again.",
             code="OUTPUT_MISSING",
             missing=sorted(key for key in missing if wanted[key].required),
         )

@@ -119,7 +119,8 @@ class Environment:
         return value
 
     def _read(self, name: str, kind: str, default: Value | None, meaning: str, read: Callable[[str], Value]) -> Value:
-        shown = "required" if default is None else str(default if default not in ("", []) else "–")
+        text = ", ".join(default) if isinstance(default, list) else str(default)
+        shown = "required" if default is None else text or "–"
         self.table.append(Setting(name, kind, shown if kind != "secret" or default is None else "–", meaning))
         given: str | None = self._env.ENVIRON.get(name)
         if given is None and default is None:

@@ -38,7 +38,9 @@ PAO_BIND = env.text("PAO_BIND", "127.0.0.1:8000", "Address on which the web proc
 PAO_BEHIND_TLS_PROXY = env.boolean(
     "PAO_BEHIND_TLS_PROXY", False, "A front that ends TLS sets X-Forwarded-Proto; only then is that header believed."
 )
-PAO_DATA_DIR = Path(env.text("PAO_DATA_DIR", str(BASE_DIR / ".pao"), "Folder for the clone of the catalog repository."))
+PAO_DATA_DIR = BASE_DIR / env.text(
+    "PAO_DATA_DIR", ".pao", "Folder for the clone of the catalog repository; relative to the code, or absolute."
+)
 PAO_LOG_FORMAT = env.text("PAO_LOG_FORMAT", "json", "How log lines look.", choices=("json", "console"))
 PAO_BUILD = env.text("PAO_BUILD", "development", "Build or commit, shown by /version.")
 PAO_FAILPOINTS = env.text(
@@ -258,7 +260,8 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PAO_BEHIND_TLS_
 SECURE_SSL_REDIRECT = not DEBUG
 SECURE_REDIRECT_EXEMPT = [r"^health", r"^version$"]
 SECURE_HSTS_SECONDS = 0 if DEBUG else int(timedelta(days=365).total_seconds())
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
+# Whether the hosts beside PAO's have TLS, and whether browsers should be told for ever, is not PAO's to decide.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"

@@ -304,7 +304,7 @@ class ActionFailed(PaoError):
     """The action did not reach its end."""
 
     code = "ACTION_FAILED"
-    next_step = "Read the cause, then retry, escalate or abort."
+    next_step = "Read the cause, then retry or abort."
 
 
 class ConnectFailed(ActionFailed):
@@ -327,5 +327,5 @@ class OutcomeUnknown(ActionFailed):
     code = "OUTCOME_UNKNOWN"
     next_step = (
         "Look at the other side for the marker given. "
-        "Then adopt what you find, or confirm that nothing happened and retry."
+        "Retry adopts what it finds by then; confirm that nothing happened when there is nothing."
     )
