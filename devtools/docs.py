@@ -14,6 +14,7 @@ from typing import Any
 import django
 from django.core.management import call_command
 
+from devtools.check import PRODUCTION
 from devtools.parts import ROOT
 from devtools.testing import SETTINGS
 
@@ -22,9 +23,9 @@ DOCS = ROOT / "docs"
 
 def main(arguments: list[str]) -> int:
     """Write or compare every generated page; return 1 when one differs from the code."""
-    os.environ.update(SETTINGS | {"DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none"})
-    for name in [name for name in os.environ if name.startswith("PAO_") and name not in SETTINGS]:
+    for name in [name for name in os.environ if name.startswith("PAO_") or name in SETTINGS]:
         del os.environ[name]
+    os.environ.update(PRODUCTION)  # the pages show the defaults of production
     django.setup()
     stale = [path for path, write in PAGES.items() if not _settle(path, write(), check="--check" in arguments)]
     for path in stale:
