@@ -12,6 +12,7 @@ from fulfillment import reconcile
 from fulfillment.models import Effect, TaskAttempt
 from pao.audit.models import AuditEvent
 from queueops.models import OutboxMessage
+from requests_app import sealing
 from requests_app.models import FulfillmentTask, LogLine, ResourceRequest
 from tests.factories import item, rest, serve, submitted
 from tests.fulfillment.pipeline import run, run_all, state_of, task_of
@@ -88,6 +89,19 @@ def test_a_secret_output_is_sealed_and_still_reaches_a_later_call(
     assert (task_of(request).outputs, task_of(request).sealed_outputs != "") == ({}, True)
     assert _rows_with_canary() == []
     assert CANARY not in caplog.text
+
+
+def test_an_output_that_repeats_a_password_is_sealed_whatever_the_document_says(settings: Settings) -> None:
+    with FaultServer([_echo(201)]) as server:
+        settings.PAO_REST_ALLOWED_TARGETS = [server.url]
+        call = rest(f"{server.url}/databases", outputs={"id": "body.id", "note": "body.note"})
+        _word_in_body(call)
+        request = _submit(call)
+        run(task_of(request))
+
+    task = task_of(request)
+    assert task.outputs == {"id": "db-1"}
+    assert sealing.unseal(task.sealed_outputs) == {"note": f"made with {CANARY}"}
 
 
 def test_a_defect_that_carries_the_password_does_not_tell_it(
