@@ -193,6 +193,22 @@ def test_two_relays_share_the_rows_and_send_none_twice(broker: Broker, monkeypat
     assert (unsent(), len(broker.receive_all())) == ([], 30)
 
 
+def test_a_relay_passes_over_what_another_holds(broker: Broker) -> None:
+    """F14: it does not wait for a relay that is slow, or frozen, in the middle of its batch."""
+    for number in (1, 2, 3):
+        put(number, group=f"g{number}")
+
+    def send_without_waiting() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '2s'")
+        return send_pending()
+
+    with transaction.atomic():
+        assert OutboxMessage.objects.select_for_update().get(group_id="g1").sent_at is None
+        assert at_once(send_without_waiting) == [2]
+    assert unsent() == [1]
+
+
 def test_waiting_ends_when_a_row_is_committed(broker: Broker) -> None:
     """A new message leaves at once, not at the next round."""
     heard = threading.Event()
