@@ -25,7 +25,7 @@ from fulfillment.render import render_action
 from fulfillment.storing import patiently
 from pao.core.clock import monotonic, now
 from pao.core.context import correlation_id
-from pao.core.errors import LeaseLost, OutcomeUnknown, PaoError
+from pao.core.errors import ActionFailed, LeaseLost, OutcomeUnknown, PaoError, SecretUnavailable
 from pao.failpoints import failpoint
 from requests_app import progress, sealing
 from requests_app.domain.reasons import from_error
@@ -104,6 +104,9 @@ def _success(
             if key not in captured.secret_keys and journal.masked(value) == value
         }
         sealed = sealing.seal({key: value for key, value in captured.values.items() if key not in shown})
+    except SecretUnavailable as error:
+        sentence = f"The action was done, but its secret outputs cannot be stored. {error.message}"
+        raise ActionFailed(sentence, code="OUTPUT_NOT_SEALED", references=outcome.references) from error
     except PaoError as error:
         error.facts["references"] = outcome.references
         raise

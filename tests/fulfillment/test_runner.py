@@ -6,7 +6,7 @@ import pytest
 from pytest_django import Settings
 
 from devtools.sandbox import Sandbox
-from fulfillment import runner
+from fulfillment import reconcile, runner
 from fulfillment.context import action_context
 from fulfillment.models import Effect, TaskAttempt
 from pao.core.clock import monotonic
@@ -135,6 +135,15 @@ class TestCertainFailures:
         assert (state_of(single), len(tickets_of(sandbox, task))) == ("completed", 1)
         assert attempts(task) == [(1, "failed"), (2, "completed")]
 
+    def test_a_rate_limit_longer_than_the_attempt_is_told_and_not_waited_for(
+        self, sandbox: Sandbox, single: ResourceRequest
+    ) -> None:
+        """F42: 429 says that nothing was done; the person learns how long to wait."""
+        arm(sandbox, CREATE, "429", seconds=600)
+        run(task_of(single))
+        assert (codes(single)[1], tickets_of(sandbox, task_of(single))) == (["CALL_REFUSED"], [])
+        assert "429" in task_of(single).state_reason["sentence"]
+
     def test_a_refused_connection_is_certain(self, single: ResourceRequest, settings: Settings) -> None:
         """F41."""
         settings.PAO_JIRA_URL = "http://127.0.0.1:9"
@@ -178,6 +187,21 @@ class TestCertainFailures:
         assert codes(request)[1] == ["OUTPUT_MISSING"]
         assert task_of(request).references[0]["type"] == "rest-api"
         assert len(sandbox.store.databases()) == 1
+
+    def test_an_output_that_cannot_be_sealed_fails_and_keeps_what_was_made(
+        self, sandbox: Sandbox, settings: Settings
+    ) -> None:
+        """The endpoint has done it; its secret is never stored readable for want of a key."""
+        output = {"url": {"from": "body.connection.url", "secret": True}}
+        serve(item(mode="automatic", actions=[rest(f"{sandbox.base_url}/platform/databases", outputs=output)]))
+        request = submitted("database-small-test")
+        settings.PAO_SEALING_KEYS = []
+        run(task_of(request))
+
+        task = task_of(request)
+        assert codes(request)[1] == ["OUTPUT_NOT_SEALED"]
+        assert "Nothing was called" not in str(task.state_reason)
+        assert (task.outputs, task.sealed_outputs, len(task.references)) == ({}, "", 1)
 
 
 class TestUnknownOutcomes:
@@ -234,6 +258,33 @@ class TestUnknownOutcomes:
         assert codes(single)[1] == ["OUTCOME_UNKNOWN"]
         assert "inconclusive" in task.state_reason["sentence"]
         assert len(tickets_of(sandbox, task)) == 1
+
+    def test_an_index_that_lags_a_moment_is_looked_at_again(self, sandbox: Sandbox, single: ResourceRequest) -> None:
+        """F47: hidden at the first look, shown at the second; no person is asked."""
+        arm(sandbox, CREATE, "swallow")
+        arm(sandbox, SEARCH, "lag", seconds=600)
+        assert run(task_of(single)) == "completed"
+        assert (len(tickets_of(sandbox, task_of(single))), sandbox.calls[SEARCH]) == (1, 2)
+
+    def test_nobody_looks_beyond_the_end_of_the_attempt(
+        self, sandbox: Sandbox, single: ResourceRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """F47: a pause that would outlast the attempt is not begun; the person is asked in time."""
+        monkeypatch.setattr(reconcile, "PAUSES", (3600.0,))
+        arm(sandbox, CREATE, "500")
+        run(task_of(single))
+        assert (codes(single)[1], sandbox.calls[SEARCH]) == (["OUTCOME_UNKNOWN"], 1)
+
+    def test_an_answer_of_a_rest_call_that_breaks_off_is_success_with_a_warning(self, sandbox: Sandbox) -> None:
+        """F44: 2xx says that it is done; the outputs that cannot be read are missing."""
+        call = rest(f"{sandbox.base_url}/platform/databases", outputs={"id": "body.id"})
+        serve(item(mode="automatic", actions=[call]))
+        request = submitted("database-small-test")
+        arm(sandbox, PLATFORM, "cut")
+        assert run(task_of(request)) == "completed"
+
+        assert (task_of(request).outputs, len(sandbox.store.databases())) == ({}, 1)
+        assert LogLine.objects.filter(level="warning", message__contains="succeeded with 201").exists()
 
     def test_a_persons_retry_finds_what_has_appeared_meanwhile(self, sandbox: Sandbox, single: ResourceRequest) -> None:
         """F48: they confirmed that nothing happened, and were wrong; the marker is looked for first."""
