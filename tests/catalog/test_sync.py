@@ -441,3 +441,22 @@ def test_the_command_ends_with_an_error_that_says_what_to_do(repository: Reposit
 def test_the_command_ends_with_an_error_while_another_runs(repository: Repository) -> None:
     with another_sync_running(), pytest.raises(CommandError, match="running already"):
         call_command("sync_catalog", stdout=StringIO())
+
+
+@pytest.mark.parametrize(
+    ("member", "longest", "written"),
+    [
+        ("team: databases", 128, "team: {}"),
+        ("contact: databases@example.com", 255, "contact: {}"),
+        ("name: Small Database", 255, "name: {}"),
+        ("version: 1.0.0", 64, "version: 1.0.0-{}"),
+    ],
+)
+def test_the_longest_that_is_accepted_can_be_stored(
+    repository: Repository, member: str, longest: int, written: str
+) -> None:
+    """One document that does not fit into a column would keep every other from being served."""
+    for length, served in ((longest, 1), (longest + 1, 0)):
+        value = "x" * (length - len(written.partition(": ")[2].format("")))
+        repository.commit({ITEM_FILE: ITEM.replace(member, written.format(value))})
+        assert synced().counts["served"] == served
