@@ -2,7 +2,6 @@
 
 import base64
 import json
-import uuid
 from typing import Any
 
 import pytest
