@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -12,7 +14,7 @@ from pytest_django import Settings
 
 from devtools.parts import ROOT
 from pao.api.errors import STATUS_BY_CODE, error_codes, error_tree
-from tests.described import document
+from tests.described import as_described, document
 
 SAMPLES = {
     "request_id": "01234567-89ab-7def-8123-456789abcdef",
@@ -91,6 +93,25 @@ def test_every_other_route_leads_to_the_sign_in_or_is_listed_as_open(route: str,
     else:
         leads_to_sign_in = answer.status_code == 302 and "login" in answer.headers["Location"]
         assert leads_to_sign_in or answer.status_code in {401, 404, 405}, f"{path} answers {answer.status_code}"
+
+
+@pytest.mark.parametrize("route", sorted(API))
+def test_a_database_that_is_away_is_503_at_every_route(
+    route: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:  # F04
+    def away(_connection: object) -> None:
+        raise OperationalError("connection refused; host=10.0.0.7 user=pao")
+
+    settings.DEBUG = True
+    monkeypatch.setattr(BaseDatabaseWrapper, "ensure_connection", away)
+    client = Client(headers={"X-Dev-User": "requester"}, raise_request_exception=False)
+    for method in methods_of(API[route]):
+        path = address(route.lstrip("/"))
+        answer = as_described(client.generic(method.upper(), path, "{}", content_type="application/json"))
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "DATABASE_UNAVAILABLE")
+        assert answer.json()["error"]["retryable"] is True
+        assert int(answer.headers["Retry-After"]) > 0
+        assert "10.0.0.7" not in answer.content.decode()
 
 
 # --- the description
