@@ -118,7 +118,7 @@ def _run(developer: PaoClient, requests: int) -> list[float]:
 
     with ThreadPoolExecutor(CLIENTS) as clients:
         submitted = list(clients.map(submit, range(requests)))
-    _wait(lambda: not developer.get("/requests?state=submitted,processing&limit=1"))
+    _wait(lambda: not developer.get("/requests?state=submitted,processing&limit=1"), pause=0.2)
     return [milliseconds for _, milliseconds in submitted]
 
 
@@ -129,12 +129,12 @@ def _lone(developer: PaoClient) -> float:
     return (time.monotonic() - began) * 1000
 
 
-def _wait(done: Callable[[], bool]) -> None:
+def _wait(done: Callable[[], bool], pause: float = 0.01) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not done():
         if time.monotonic() > deadline:
             raise RuntimeError(f"the work was not done after {PATIENCE_SECONDS:.0f} s")
-        time.sleep(0.01)
+        time.sleep(pause)
 
 
 def _cpu(processes: list[psutil.Process]) -> float:

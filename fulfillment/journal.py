@@ -43,13 +43,7 @@ class TaskJournal:
         description, sent = self.masked(description), self.masked(sent)
         with transaction.atomic():
             progress.mark_calling(self._lease)
-            Effect.objects.update_or_create(
-                tenant=self._task.tenant,
-                task=self._task,
-                attempt=self._lease.attempt,
-                step=step,
-                defaults={"description": description[:500], "sent": sent, "outcome": EffectOutcome.INTENDED},
-            )
+            self._upsert(step, description=description[:500], sent=sent, outcome=EffectOutcome.INTENDED)
             loglines.add(self._task, f"About to: {description}", sent=sent)
         failpoint("worker.after_intent")
 
@@ -60,16 +54,7 @@ class TaskJournal:
         result = self.masked(result)
         log.info("external.result", task=str(self._task.pk), attempt=self._lease.attempt, step=step, result=result)
         answered = {"outcome": _DONE, "result": result, "answered_at": now()}
-        patiently(
-            lambda: Effect.objects.update_or_create(
-                tenant=self._task.tenant,
-                task=self._task,
-                attempt=self._lease.attempt,
-                step=step,
-                defaults=answered,
-            ),
-            self._task.pk,
-        )
+        patiently(lambda: self._answer(step, answered), self._task.pk)
 
     def result_of(self, step: str) -> Mapping[str, Any] | None:
         """Return what the newest attempt that finished `step` stored, or None."""
@@ -85,11 +70,15 @@ class TaskJournal:
 
         What a person has denied, and steps that another attempt finished, are answered.
         """
-        finished = set(self._task.effects.filter(outcome=_DONE).values_list("step", flat=True))
-        open_effects = self._task.effects.filter(
-            outcome=EffectOutcome.INTENDED, attempt__gt=self._task.denied_attempts
-        ).order_by("id")
-        return [effect for effect in open_effects if effect.step not in finished]
+        effects = list(self._task.effects.order_by("id"))
+        finished = {effect.step for effect in effects if effect.outcome == _DONE}
+        return [
+            effect
+            for effect in effects
+            if effect.outcome == EffectOutcome.INTENDED
+            and effect.attempt > self._task.denied_attempts
+            and effect.step not in finished
+        ]
 
     def finished(self) -> list[str]:
         """Return what was done for the task, in any attempt, in order."""
@@ -110,3 +99,16 @@ class TaskJournal:
         effect.answered_at = now()
         effect.save(update_fields=["outcome", "result", "evidence", "answered_at"])
         loglines.add(self._task, f"Looked outside for “{effect.description}”: {effect.evidence}")
+
+    def _answer(self, step: str, columns: Mapping[str, Any]) -> None:
+        """Store the answer to an intent of this attempt; what an earlier attempt had intended is adopted as new."""
+        intended = Effect.objects.filter(task=self._task, attempt=self._lease.attempt, step=step)
+        if not intended.update(**columns):
+            self._upsert(step, **columns)
+
+    def _upsert(self, step: str, **columns: Any) -> None:
+        """Store the effect of this attempt's step in one statement, whether it was intended before or not."""
+        key = {"tenant": self._task.tenant, "task": self._task, "attempt": self._lease.attempt, "step": step}
+        Effect.objects.bulk_create(
+            [Effect(**key, **columns)], update_conflicts=True, unique_fields=list(key), update_fields=list(columns)
+        )

@@ -51,7 +51,7 @@ def start(lease: Lease) -> Claim:
     failed request goes back to wait for the person who decides.
     """
     try:
-        with transitions.locked(tasks__id=lease.task_id) as (request, tasks):
+        with transitions.locked(savepoint=False, tasks__id=lease.task_id) as (request, tasks):
             task = _find(tasks, lease.task_id)
             if task.attempt != lease.attempt or task.state != TaskState.QUEUED:
                 return Claim.MOVED_ON
@@ -80,7 +80,7 @@ def mark_calling(lease: Lease) -> None:
     Call it in the transaction that stores the intent. Raises `LeaseLost` when the task has moved on, or when its
     request has and nothing was called yet; what has begun to call is finished, for its references must be listed (F36).
     """
-    with transitions.locked(tasks__id=lease.task_id) as (request, tasks):
+    with transitions.locked(savepoint=False, tasks__id=lease.task_id) as (request, tasks):
         task = _find(tasks, lease.task_id)
         if not _holds(lease, task) or (request.state not in REQUEST_ACTIVE and not task.calling):
             raise LeaseLost(f"{task} is {task.state} at attempt {task.attempt}, its request {request.state}.")
@@ -101,7 +101,7 @@ def complete(
 
     Return False, changing nothing but the log, when the task has moved on.
     """
-    with transitions.locked(tasks__id=lease.task_id) as (request, tasks):
+    with transitions.locked(savepoint=False, tasks__id=lease.task_id) as (request, tasks):
         task = _find(tasks, lease.task_id)
         if not _holds(lease, task):
             return _stored_before(lease, task, TaskState.COMPLETED) or _log_late(task, lease, references)
@@ -127,7 +127,7 @@ def complete(
 
 def fail(lease: Lease, *, reason: Reason, references: Sequence[Mapping[str, str]] = ()) -> bool:
     """Record a failed task and halt its request; a person decides. Return False when the task has moved on."""
-    with transitions.locked(tasks__id=lease.task_id) as (request, tasks):
+    with transitions.locked(savepoint=False, tasks__id=lease.task_id) as (request, tasks):
         task = _find(tasks, lease.task_id)
         if not _holds(lease, task):
             return _stored_before(lease, task, TaskState.FAILED) or _log_late(task, lease, references)
@@ -143,7 +143,7 @@ def give_back(lease: Lease) -> bool:
     It is skipped with an aborted request, and waits for the person who decides with a failed one. Return False when
     there was nothing to give back.
     """
-    with transitions.locked(tasks__id=lease.task_id) as (request, tasks):
+    with transitions.locked(savepoint=False, tasks__id=lease.task_id) as (request, tasks):
         task = _find(tasks, lease.task_id)
         if not _holds(lease, task) or task.calling or request.state in REQUEST_ACTIVE:
             return False

@@ -138,7 +138,7 @@ def test_a_queued_task_of_an_aborted_request_is_skipped_by_the_worker_that_takes
     assert states(request) == ["skipped"]
 
 
-_ID = uuid.uuid4()
+_ID = uuid.UUID("01a20000-0000-7000-8000-000000000001")
 
 
 def test_a_message_is_read_as_it_was_sent() -> None:

@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from pao.audit.models import AuditEvent
 from pao.core.errors import InvalidTransition, LeaseLost
@@ -130,7 +131,7 @@ def test_a_worker_that_lost_its_lease_cannot_call(single: ResourceRequest) -> No
     assert progress.recover(frozen.task_id, frozen.attempt)
     claimed(task_of(single), "worker-2")
 
-    with pytest.raises(LeaseLost, match="attempt 2"):
+    with pytest.raises(LeaseLost, match="attempt 2"), transaction.atomic():
         progress.mark_calling(frozen)
     assert task_of(single).calling is False
 
@@ -140,7 +141,7 @@ def test_a_worker_that_has_not_called_yet_cannot_call_after_an_abort(single: Res
     lease = claimed(task_of(single))
     abort(resource_request_id=single.pk, by=OPERATOR)
 
-    with pytest.raises(LeaseLost, match="aborted"):
+    with pytest.raises(LeaseLost, match="aborted"), transaction.atomic():
         progress.mark_calling(lease)
 
 

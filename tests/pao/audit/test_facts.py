@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -9,12 +10,11 @@ from django.db import DatabaseError, connection, transaction
 from pao.audit import facts
 from pao.audit.models import AuditEvent
 from pao.core.context import Principal
-from pao.core.ids import new_id
 
 pytestmark = pytest.mark.django_db
 
 OTTO = Principal(id="otto", method="session", tenant="default")
-REQUEST, TASK, SYNC = new_id(), new_id(), new_id()
+REQUEST, TASK, SYNC = (UUID(int=7 << 76 | 2 << 62 | number) for number in (1, 2, 3))
 
 
 def row() -> tuple[Any, ...]:

@@ -1,0 +1,24 @@
+"""What one task costs the database, counted: whoever adds a statement changes the number here, and says why."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from devtools.sandbox import Sandbox
+from tests.factories import item, serve, submitted
+from tests.fulfillment.pipeline import run, task_of
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_ticket_costs_so_many_statements_and_commits(sandbox: Sandbox) -> None:
+    serve(item())
+    task = task_of(submitted("database-small-test"))
+    with CaptureQueriesContext(connection) as captured:
+        assert run(task) == "completed"
+
+    statements = [query["sql"] for query in captured.captured_queries]
+    counted = {
+        kind: sum(statement.startswith(kind) for statement in statements)
+        for kind in ("BEGIN", "COMMIT", "SAVEPOINT", "SELECT", "INSERT", "UPDATE")
+    }
+    assert counted == {"BEGIN": 4, "COMMIT": 4, "SAVEPOINT": 0, "SELECT": 11, "INSERT": 9, "UPDATE": 7}
