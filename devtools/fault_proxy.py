@@ -28,7 +28,7 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Literal, Self, get_args
@@ -162,7 +162,14 @@ class FaultProxy:
         listener.bind(self.address)
         listener.listen(128)
         self._listener = listener
-        threading.Thread(target=self._accept, args=(listener,), name=f"fault-proxy-{self.port}", daemon=True).start()
+        self._start(self._accept, listener)
+
+    def _start(self, work: Callable[..., None], *arguments: object) -> None:
+        """Run a thread that `stop` waits for; the caller holds the lock, or nobody else knows this proxy yet."""
+        self._threads = {thread for thread in self._threads if thread.is_alive()}
+        thread = threading.Thread(target=work, args=arguments, name=f"fault-proxy-{self.port}", daemon=True)
+        thread.start()
+        self._threads.add(thread)
 
     def _close_listener(self) -> None:
         if self._listener is not None:
@@ -178,14 +185,12 @@ class FaultProxy:
             except OSError:
                 return  # closed by _close_listener
             connection = _Connection(self, client)
-            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
             with self._lock:
                 if self._stopping.is_set():
                     connection.close()
                     return
                 self._connections.add(connection)
-                self._threads.add(thread)
-                thread.start()
+                self._start(self._serve, connection)
 
     def _serve(self, connection: "_Connection") -> None:
         try:
@@ -194,7 +199,6 @@ class FaultProxy:
             connection.close()
             with self._lock:
                 self._connections.discard(connection)
-                self._threads.discard(threading.current_thread())
 
 
 class _Connection:

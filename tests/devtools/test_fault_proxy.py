@@ -220,19 +220,39 @@ def drawn(proxy: FaultProxy, mode: Mode) -> bool:
     return proxy.counts[mode] == 1
 
 
+class SlowToLeave(FaultProxy):
+    """A proxy whose thread that accepts connections needs a moment after its listener is closed."""
+
+    def _accept(self, listener: socket.socket) -> None:
+        super()._accept(listener)
+        threading.Event().wait(0.3)
+
+
+def threads_of(proxy: FaultProxy) -> list[threading.Thread]:
+    """Return the threads that a proxy has running; those of other proxies are none of its business."""
+    return [thread for thread in threading.enumerate() if thread.name == f"fault-proxy-{proxy.port}"]
+
+
 def test_stop_ends_delays_and_black_holes(target: Target) -> None:
     proxy = FaultProxy("127.0.0.1", target.server_address[1])
-    clients = []
     modes: tuple[Mode, ...] = ("delay", "blackhole")
-    for mode in modes:
-        proxy.behave(Behaviour(mode, seconds=600))
-        clients.append(socket.create_connection(proxy.address, timeout=15))
-        clients[-1].sendall(b"GET / HTTP/1.1\r\n\r\n")
-        wait_until(functools.partial(drawn, proxy, mode))
+    with contextlib.ExitStack() as clients:
+        for mode in modes:
+            proxy.behave(Behaviour(mode, seconds=600))
+            client = clients.enter_context(socket.create_connection(proxy.address, timeout=15))
+            client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            wait_until(functools.partial(drawn, proxy, mode))
+        assert len(threads_of(proxy)) == 3  # the one that accepts, and one for each connection
+        proxy.stop()
+        assert threads_of(proxy) == []
+
+
+def test_stop_waits_for_the_threads_that_accept(target: Target) -> None:
+    proxy = SlowToLeave("127.0.0.1", target.server_address[1])
+    proxy.mode = "refuse"  # closes the first listener
+    proxy.mode = "pass"  # and opens a second
     proxy.stop()
-    assert [thread for thread in threading.enumerate() if thread.name.startswith("fault-proxy")] == []
-    for client in clients:
-        client.close()
+    assert threads_of(proxy) == []
 
 
 def test_a_share_of_the_requests_is_hit_the_same_ones_for_the_same_seed(target: Target) -> None:
