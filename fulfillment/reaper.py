@@ -4,12 +4,12 @@
 again and, after several times, stuck.
 """
 
+import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
 from django.conf import settings
-from django.db import connection
 from django.db.models import DurationField, ExpressionWrapper, F
 from django.db.models.functions import Now
 
@@ -22,7 +22,6 @@ from requests_app.models import FulfillmentTask
 
 MOST_SENDS = 5
 BATCH = 200
-LOCK = 0x50414F01
 log = structlog.get_logger(__name__)
 
 
@@ -35,23 +34,27 @@ class Reaped:
 
 
 def reap() -> Reaped:
-    """Do one round; only one process at a time does (an advisory lock), the others return at once."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
-        if not cursor.fetchone()[0]:
-            return Reaped()
-    try:
-        return Reaped(recovered=_recover_lost_workers(), sent_again=_send_lost_messages())
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+    """Do one round. Several processes may at once: each step compares before it sets, so that one of them wins (F65).
+
+    A lock over the round was there, and a frozen process that held it kept every other from looking.
+    """
+    return Reaped(recovered=_recover_lost_workers(), sent_again=_send_lost_messages())
 
 
 def _recover_lost_workers() -> int:
     expired = FulfillmentTask.objects.filter(state="processing", lease_expires_at__lt=Now()).values_list(
         "pk", "attempt"
     )
-    return sum(take_back(task_id, attempt) for task_id, attempt in list(expired[:BATCH]))
+    return sum(_taken_back(task_id, attempt) for task_id, attempt in list(expired[:BATCH]))
+
+
+def _taken_back(task_id: uuid.UUID, attempt: int) -> bool:
+    """Take one task back; one that cannot be must not keep the others from being."""
+    try:
+        return take_back(task_id, attempt)
+    except Exception:
+        log.exception("reaper.task_failed", task=str(task_id), attempt=attempt)
+        return False
 
 
 def _send_lost_messages() -> int:
@@ -64,13 +67,13 @@ def _send_lost_messages() -> int:
         F("sends") * timedelta(seconds=settings.PAO_REPUBLISH_SECONDS), output_field=DurationField()
     )
     overdue = FulfillmentTask.objects.filter(state="queued", queued_at__lt=Now() - patience).order_by("queued_at")
-    candidates = list(overdue.values_list("pk", "attempt")[:BATCH])
+    candidates = list(overdue.values_list("pk", "attempt", "sends")[:BATCH])
     if not candidates:
         return 0
     missing = _messages_missing()
     return sum(
-        progress.send_again(task_id, attempt, most_sends=MOST_SENDS)
-        for task_id, attempt in candidates[: max(missing, 0)]
+        progress.send_again(task_id, attempt, sends=sends, most_sends=MOST_SENDS)
+        for task_id, attempt, sends in candidates[: max(missing, 0)]
     )
 
 

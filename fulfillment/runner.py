@@ -24,7 +24,7 @@ from fulfillment.recovery import take_back
 from fulfillment.render import render_action
 from fulfillment.storing import patiently
 from pao.core.clock import monotonic, now
-from pao.core.context import correlation_id
+from pao.core.context import correlated
 from pao.core.errors import ActionFailed, LeaseLost, OutcomeUnknown, PaoError, SecretUnavailable
 from pao.failpoints import failpoint
 from requests_app import progress, sealing
@@ -54,10 +54,12 @@ def perform(task_id: uuid.UUID, attempt: int, worker: str) -> str:
         log.info("message.dropped", task=str(task_id), attempt=attempt, why="recovered" if recovered else claim.value)
         return claim.value
     failpoint("worker.after_claim")
-    correlation_id.set(task.resource_request.correlation_id)
-    ending = _do(task, lease, deadline=monotonic() + settings.PAO_TASK_SECONDS * CALLING_SHARE)
-    failpoint("worker.before_record")
-    outcome = _record(lease, ending)
+    request = task.resource_request
+    bound = structlog.contextvars.bound_contextvars(correlation_id=request.correlation_id, request=str(request.pk))
+    with correlated(request.correlation_id), bound:
+        ending = _do(task, lease, deadline=monotonic() + settings.PAO_TASK_SECONDS * CALLING_SHARE)
+        failpoint("worker.before_record")
+        outcome = _record(lease, ending)
     failpoint("worker.after_record")
     return outcome.value
 

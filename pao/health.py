@@ -5,9 +5,13 @@ from django.db import Error, connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
-from pao.core.errors import PaoError
+from pao.core import clock
 from queueops import sqs
 from queueops.models import OutboxMessage
+
+QUEUE_PROBE_SECONDS = 1.0
+QUEUE_CACHE_SECONDS = 3.0
+_queue_seen: dict[str, tuple[float, str]] = {}
 
 
 @require_safe
@@ -41,8 +45,10 @@ def _database() -> str:
 
 
 def _queue() -> str:
-    try:
-        sqs.counters(settings.PAO_QUEUE_NAME)
-    except PaoError:
-        return "unavailable"
-    return "ok"
+    """Ask the queue at most every `QUEUE_CACHE_SECONDS`: anybody may probe, and a silent queue answers slowly."""
+    asked, answer = _queue_seen.get("queue", (0.0, ""))
+    if answer and clock.monotonic() - asked < QUEUE_CACHE_SECONDS:
+        return answer
+    answer = "ok" if sqs.answers(settings.PAO_QUEUE_NAME, seconds=QUEUE_PROBE_SECONDS) else "unavailable"
+    _queue_seen["queue"] = (clock.monotonic(), answer)
+    return answer

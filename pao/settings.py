@@ -51,7 +51,16 @@ PAO_FAILPOINTS = env.text(
 DATABASES = {"default": env.database("DATABASE_URL", None, "PostgreSQL, postgresql://user:password@host:port/name.")}
 DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False}
 DATABASES["default"].setdefault("OPTIONS", {})
-DATABASES["default"]["OPTIONS"] |= {"connect_timeout": 5, "application_name": "pao"}
+DATABASES["default"]["OPTIONS"] |= {
+    "connect_timeout": 5,
+    "application_name": "pao",
+    # What a frozen or vanished process holds is given back: its locks after a minute, its connection soon after.
+    "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- The queue

@@ -1,7 +1,6 @@
 """Putting a message into the outbox: the only way into the queue, always in the caller's transaction."""
 
 import json
-import uuid
 from collections.abc import Sequence
 
 from pao.core.context import correlation_id
@@ -27,5 +26,5 @@ def put(*, job: str, args: Sequence[str | int], group_id: str, deduplication_id:
         args=list(args),
         group_id=group_id,
         deduplication_id=deduplication_id,
-        correlation_id=correlation_id.get() or str(uuid.UUID(int=0)),
+        correlation_id=correlation_id.get(),
     )

@@ -77,7 +77,9 @@ class ReceivedDeadLetter:
     sent_at: datetime
 
 
-def new_client() -> "SQSClient":
+def new_client(
+    *, connect_seconds: float = CONNECT_SECONDS, read_seconds: float = READ_SECONDS, tries: int = 2
+) -> "SQSClient":
     """Return a client of its own, for a caller that keeps it to one process; safe to share among threads.
 
     Region and endpoint come from the settings alone, never from the SDK's own variables. A stand-in gets the
@@ -95,9 +97,9 @@ def new_client() -> "SQSClient":
             "sqs",
             endpoint_url=settings.SQS_ENDPOINT_URL or None,
             config=Config(
-                connect_timeout=CONNECT_SECONDS,
-                read_timeout=READ_SECONDS,
-                retries={"mode": "standard", "total_max_attempts": 2},
+                connect_timeout=connect_seconds,
+                read_timeout=read_seconds,
+                retries={"mode": "standard", "total_max_attempts": tries},
             ),
         )
 
@@ -120,6 +122,7 @@ def forget() -> None:
     if client.cache_info().currsize:
         client().close()
     client.cache_clear()
+    _probe_client.cache_clear()
     queue_url.cache_clear()
 
 
@@ -168,6 +171,21 @@ def counters(name: str) -> QueueCounters:
         in_flight=int(found["ApproximateNumberOfMessagesNotVisible"]),
         delayed=int(found["ApproximateNumberOfMessagesDelayed"]),
     )
+
+
+def answers(name: str, *, seconds: float) -> bool:
+    """Tell whether SQS knows a queue, asked once and for so many seconds at most: for a probe that must not wait."""
+    try:
+        with _translated(f"probe {name}"):
+            _probe_client(seconds).get_queue_url(QueueName=name)
+    except (QueueUnavailable, Misconfigured):
+        return False
+    return True
+
+
+@cache
+def _probe_client(seconds: float) -> "SQSClient":
+    return new_client(connect_seconds=seconds, read_seconds=seconds, tries=1)
 
 
 def receive_dead_letters(

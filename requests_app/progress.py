@@ -176,14 +176,14 @@ def recover(task_id: uuid.UUID, attempt: int) -> bool:
     return True
 
 
-def send_again(task_id: uuid.UUID, attempt: int, *, most_sends: int) -> bool:
+def send_again(task_id: uuid.UUID, attempt: int, *, sends: int, most_sends: int) -> bool:
     """Send the message of a queued task once more, for the queue has lost it (F18); stuck after `most_sends`.
 
-    Return False when the task is no longer queued at that attempt.
+    Return False when the task is no longer queued at that attempt with so many sends: then another reaper was quicker.
     """
     with transitions.locked(tasks__id=task_id) as (request, tasks):
         task = _find(tasks, task_id)
-        if task.attempt != attempt or task.state != TaskState.QUEUED:
+        if (task.state, task.attempt, task.sends) != (TaskState.QUEUED, attempt, sends):
             return False
         if task.sends >= most_sends:
             _stick(request, task, reasons.MESSAGE_LOST)

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from pao.audit import facts
 from pao.core.clock import now
-from pao.core.context import Principal
+from pao.core.context import Principal, correlated
 from requests_app.domain.reasons import Reason
 from requests_app.domain.states import (
     REQUEST_END,
@@ -43,7 +43,8 @@ def locked(*, savepoint: bool = True, **lookup: Any) -> Iterator[tuple[ResourceR
         if request is not None:
             tasks = list(request.tasks.order_by("sequence_index"))
             version = request.version
-            yield request, tasks
+            with correlated(request.correlation_id):
+                yield request, tasks
             if request.version != version:
                 request.changed_at = now()
                 request.save(update_fields=["state", "state_reason", "version", "changed_at", "finished_at"])

@@ -1,6 +1,8 @@
 """Who is acting, and under which correlation id: what every log line, audit event and outside call carries."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -35,6 +37,19 @@ class Principal:
 
 
 SYSTEM = Principal(id="system", name="PAO", method="internal", roles=frozenset({"operator"}))
+
+
+@contextmanager
+def correlated(request_correlation_id: str) -> Iterator[None]:
+    """Act under a request's correlation id, unless a caller's is there already: a person's call keeps its own."""
+    if correlation_id.get():
+        yield
+        return
+    token = correlation_id.set(request_correlation_id)
+    try:
+        yield
+    finally:
+        correlation_id.reset(token)
 
 
 def accept_correlation_id(offered: str | None) -> str:

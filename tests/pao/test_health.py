@@ -1,5 +1,6 @@
 """Liveness, readiness and build: bare JSON for anybody, with no detail that helps a stranger."""
 
+import socket
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
 from pytest_django import Settings
 
+from pao import health
 from pao.core.errors import Misconfigured, QueueUnavailable
 from queueops import sqs
 from queueops.models import OutboxMessage
@@ -16,22 +18,24 @@ from queueops.models import OutboxMessage
 def browser(settings: Settings) -> Client:
     """Return anybody's client."""
     settings.DEBUG = True
+    health._queue_seen.clear()
     return Client()
 
 
 @pytest.fixture
 def queue_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let SQS answer."""
-    monkeypatch.setattr(sqs, "counters", lambda _name: sqs.QueueCounters(visible=0, in_flight=0, delayed=0))
+    monkeypatch.setattr(sqs, "answers", lambda _name, **_: True)
 
 
 def away(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """Let the queue fail with an error."""
 
-    def fail(_name: str) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(sqs, "counters", fail)
+    sqs.forget()
+    monkeypatch.setattr(sqs, "new_client", fail)
 
 
 class DeadManager:
@@ -109,3 +113,23 @@ def test_every_answer_has_a_correlation_id(browser: Client) -> None:
     assert (
         browser.get("/health", headers={"X-Correlation-ID": "probe-0001"}).headers["X-Correlation-ID"] == "probe-0001"
     )
+
+
+@pytest.mark.django_db
+def test_a_queue_that_never_answers_keeps_no_probe_waiting(browser: Client, settings: Settings) -> None:
+    """Anybody may probe: one short question, and its answer for all who ask within a few seconds."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.SQS_ENDPOINT_URL = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        sqs.forget()
+        answers = [browser.get("/health/ready").json()["components"]["queue"] for _ in range(5)]
+        silent.settimeout(0)
+        asked = 0
+        while True:
+            try:
+                silent.accept()[0].close()
+            except BlockingIOError:
+                break
+            asked += 1
+    sqs.forget()
+    assert answers == ["unavailable"] * 5
+    assert asked == 1

@@ -18,6 +18,7 @@ from django.db import InterfaceError, OperationalError, connection
 from catalog.sync import sync
 from fulfillment.reaper import reap
 from pao.api.idempotency import purge_expired
+from pao.core.clock import monotonic
 from pao.core.context import SYSTEM
 from pao.core.errors import PaoError
 from queueops.drain import drain
@@ -29,7 +30,9 @@ from requests_app.domain.reasons import DEAD_LETTERED
 
 IDLE_SECONDS = 1.0
 LONGEST_PAUSE = 5.0
+LONGEST_SILENCE = 30.0
 log = structlog.get_logger(__name__)
+_last_good: dict[str, float] = {}
 
 
 class Command(BaseCommand):
@@ -79,8 +82,7 @@ def _repeat(step: Callable[[], None], interval: float, stopping: threading.Event
         try:
             step()
             trouble = 0.0
-            if settings.PAO_WORKER_LIVENESS_FILE:
-                Path(settings.PAO_WORKER_LIVENESS_FILE).touch()
+            _show_life()
         except Exception as error:
             trouble = min(LONGEST_PAUSE, trouble * 2 or 0.2)
             is_defect = not isinstance(error, OperationalError | InterfaceError | PaoError)
@@ -102,11 +104,41 @@ def _send_all() -> None:
 
 
 def _care() -> None:
-    drain(_mark_stuck)
-    purge_expired()
+    """Do each duty whatever became of the others: a dead-letter queue out of reach must not stop the reaper."""
+    failures = [error for duty in (_reap, _drain, _purge) if (error := _failure_of(duty)) is not None]
+    if failures:
+        raise failures[0]
+
+
+def _failure_of(duty: Callable[[], None]) -> Exception | None:
+    try:
+        duty()
+    except Exception as error:  # noqa: BLE001 - it is raised again once the other duties are done
+        log.warning("relay.duty_failed", duty=duty.__name__, error=str(error))
+        connection.close()
+        return error
+    return None
+
+
+def _reap() -> None:
     reaped = reap()
     if reaped.recovered or reaped.sent_again:
         log.info("reaper.round", recovered=reaped.recovered, sent_again=reaped.sent_again)
+
+
+def _drain() -> None:
+    drain(_mark_stuck)
+
+
+def _purge() -> None:
+    purge_expired()
+
+
+def _show_life() -> None:
+    """Touch the liveness file while both threads are well; the one that hangs is not covered by the other."""
+    _last_good[threading.current_thread().name] = monotonic()
+    if settings.PAO_WORKER_LIVENESS_FILE and min(_last_good.values()) > monotonic() - LONGEST_SILENCE:
+        Path(settings.PAO_WORKER_LIVENESS_FILE).touch()
 
 
 def _mark_stuck(letter: DeadLetter) -> None:

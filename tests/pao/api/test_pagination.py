@@ -46,7 +46,13 @@ def rows() -> list[IdempotencyKey]:
 
 def page(query: str = "", **changes: Any) -> Page[IdempotencyKey]:
     """Ask for one page of Alice's list."""
-    how: dict[str, Any] = {"principal": ALICE, "scope": "keys", "filters": {"state": "open"}, **changes}
+    how: dict[str, Any] = {
+        "principal": ALICE,
+        "scope": "keys",
+        "filters": {"state": "open"},
+        "order": "-created_at",
+        **changes,
+    }
     return paginate(IdempotencyKey.objects.all(), parameters=Parameters(QueryDict(query), PAGE_PARAMETERS), **how)
 
 

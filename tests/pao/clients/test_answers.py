@@ -43,6 +43,7 @@ def test_an_incomplete_body_is_never_json() -> None:
         ("grün".encode("latin-1"), "text/plain; charset=iso-8859-1", "grün"),
         (b"\xef\xbb\xbf{}", "application/json", "{}"),
         ("grün".encode(), "text/plain; charset=klingon", "grün"),
+        ("grün".encode(), "text/plain; charset=undefined", "grün"),  # a codec that decodes nothing
         (b"a\x00b", "text/plain", "a\ufffdb"),
     ],
 )
@@ -60,6 +61,8 @@ def test_text(body: bytes, content_type: str, text: str) -> None:
         ("Tue, 31 Dec 2024 00:00:00 GMT", 0.0),
         ("-5", None),
         ("soon", None),
+        ("Wed, 01 Jan 2025 00:01:00 +99999999999999", None),  # an offset beyond what a date can hold
+        ("Wed, 01 Jan 0001 00:01:00 +2359", 0.0),
         ("", None),
     ],
 )

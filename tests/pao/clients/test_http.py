@@ -393,7 +393,22 @@ def test_an_endless_answer_ends(door: HttpDoor) -> None:
         assert len(_get(door, server.url, raise_for=()).body) == LIMITS.max_bytes
 
 
+def test_an_error_is_not_explained_by_an_earlier_one_that_is_being_handled(door: HttpDoor) -> None:
+    """A look outside happens while an unknown outcome is handled: its own failure is told, not that one's."""
+    try:
+        raise OutcomeUnknown("the earlier call broke off")
+    except OutcomeUnknown:
+        with pytest.raises(ConnectFailed, match="refused") as failed:
+            _get(door, "http://127.0.0.1:9/")
+    assert "earlier" not in failed.value.message
+
+
 # --- Statuses
+
+
+def test_headers_are_cleaned_of_what_a_database_cannot_store(door: HttpDoor) -> None:
+    with FaultServer([raw(b"HTTP/1.1 200 OK\r\nX-One: a\x00b\r\nContent-Length: 0\r\n\r\n")]) as server:
+        assert _get(door, server.url).headers["x-one"] == "a\ufffdb"
 
 
 @pytest.mark.parametrize(

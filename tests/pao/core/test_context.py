@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pao.core.context import SYSTEM, Principal, accept_correlation_id, correlation_id
+from pao.core.context import SYSTEM, Principal, accept_correlation_id, correlated, correlation_id
 
 
 @pytest.mark.parametrize("offered", ["12345678", "x" * 64, "A-b_c.d-0", str(uuid.UUID(int=7)), "........"])
@@ -66,3 +66,13 @@ def test_the_id_of_one_thread_does_not_reach_another() -> None:
     thread.join()
     assert correlation_id.get() == "correlation-of-test"
     assert seen == [""]
+
+
+def test_a_request_lends_its_correlation_id_and_takes_it_back() -> None:
+    token = correlation_id.set("")
+    with correlated("of-the-request"):
+        assert correlation_id.get() == "of-the-request"
+        with correlated("of-another"):
+            assert correlation_id.get() == "of-the-request"
+    assert correlation_id.get() == ""
+    correlation_id.reset(token)

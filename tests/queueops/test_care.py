@@ -1,0 +1,39 @@
+"""The relay's care: each duty is done whatever becomes of the others; it shows life only while both threads live."""
+
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+
+from pao.core.errors import QueueUnavailable
+from pao.management.commands import relay
+from pao.management.commands.relay import LONGEST_SILENCE
+
+
+def test_a_dead_letter_queue_out_of_reach_does_not_stop_the_reaper(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    def drain() -> None:
+        raise QueueUnavailable("no permission")
+
+    drain.__name__ = "drain"
+    monkeypatch.setattr(relay, "_drain", drain)
+    monkeypatch.setattr(relay, "_reap", lambda: done.append("reaped"))
+    monkeypatch.setattr(relay, "_purge", lambda: done.append("purged"))
+
+    with pytest.raises(QueueUnavailable, match="no permission"):
+        relay._care()
+    assert done == ["reaped", "purged"]
+
+
+@pytest.mark.parametrize(("silence", "alive"), [(0.0, True), (LONGEST_SILENCE + 1, False)])
+def test_a_thread_that_hangs_is_not_covered_by_the_other(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, *, silence: float, alive: bool
+) -> None:
+    file = tmp_path / "alive"
+    settings.PAO_WORKER_LIVENESS_FILE = str(file)
+    monkeypatch.setattr(relay, "_last_good", {"care": relay.monotonic() - silence})
+
+    relay._show_life()
+
+    assert file.exists() is alive
