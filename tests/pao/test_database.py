@@ -1,7 +1,7 @@
 """What every connection asks of PostgreSQL, so that a frozen or vanished process gives back what it holds."""
 
 import pytest
-from django.db import OperationalError, connection, connections, transaction
+from django.db import OperationalError, connection, connections
 
 from requests_app.abort import abort
 from requests_app.models import ResourceRequest
@@ -27,11 +27,12 @@ def test_a_verb_that_cannot_have_its_lock_says_so_and_changes_nothing() -> None:
         other.set_autocommit(False)
         with other.cursor() as cursor:
             cursor.execute("SELECT 1 FROM requests_resourcerequest FOR UPDATE")
-        with pytest.raises(OperationalError, match="lock"), transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute("SET LOCAL lock_timeout = '50ms'")
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '50ms'")
+        with pytest.raises(OperationalError, match="lock"):
             abort(resource_request_id=request.pk, by=principal())
     finally:
+        connection.close()
         other.rollback()
         other.close()
     assert ResourceRequest.objects.get(pk=request.pk).state == "submitted"

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
+from pao.core.clock import monotonic
 from pao.core.errors import QueueUnavailable
 from pao.management.commands import relay
 from pao.management.commands.relay import LONGEST_SILENCE
@@ -32,7 +33,7 @@ def test_a_thread_that_hangs_is_not_covered_by_the_other(
 ) -> None:
     file = tmp_path / "alive"
     settings.PAO_WORKER_LIVENESS_FILE = str(file)
-    monkeypatch.setattr(relay, "_last_good", {"care": relay.monotonic() - silence})
+    monkeypatch.setattr(relay, "_last_good", {"care": monotonic() - silence})
 
     relay._show_life()
 
