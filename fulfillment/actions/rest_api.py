@@ -187,10 +187,13 @@ def _kept(result: Mapping[str, Any], secrets: tuple[str, ...]) -> dict[str, Any]
 def _references(endpoint: Endpoint, result: Mapping[str, Any]) -> tuple[Reference, ...]:
     """Return what the answer says it created: its Location, when it names one on the same host."""
     location = result["headers"].get("location", "")
-    url = urljoin(endpoint.url, location) if location else ""
-    if not url or urlsplit(url).netloc != urlsplit(endpoint.url).netloc:
+    try:
+        url = urlsplit(urljoin(endpoint.url, location))
+    except ValueError:  # not an address; the call is done all the same
         return ()
-    return (Reference(TYPE, urlsplit(url).path, masked_url(url)),)
+    if not location or url.netloc != urlsplit(endpoint.url).netloc:
+        return ()
+    return (Reference(TYPE, url.path, masked_url(url.geturl())),)
 
 
 def _with_query(endpoint: Endpoint) -> str:

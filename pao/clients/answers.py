@@ -44,7 +44,7 @@ class Answer:
         found = re.search(r"charset=\"?([\w-]+)", self.headers.get("content-type", ""), re.IGNORECASE)
         try:
             decoded = self.body.decode(found.group(1) if found else "utf-8-sig", "replace")
-        except LookupError:
+        except (LookupError, ValueError):  # no such character set, or one that decodes nothing
             decoded = self.body.decode("utf-8", "replace")
         return _UNSTORABLE.sub("\ufffd", decoded)
 
@@ -55,7 +55,7 @@ def parse_json(text: str) -> Any:
     NaN, infinities, numbers beyond a double and absurd depth are refused; NUL and lone surrogates become U+FFFD.
     """
     try:
-        return _storable(json.loads(text, parse_constant=_no_constant, parse_float=_finite))
+        return storable(json.loads(text, parse_constant=_no_constant, parse_float=_finite))
     except RecursionError:
         raise ValueError("the JSON is nested too deeply") from None
 
@@ -67,10 +67,10 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return max(0.0, (aware - clock.now()).total_seconds())
+    except (ValueError, OverflowError):
         return None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (aware - clock.now()).total_seconds())
 
 
 def _no_constant(name: str) -> Any:
@@ -84,13 +84,14 @@ def _finite(digits: str) -> float:
     return number
 
 
-def _storable(value: Any) -> Any:
+def storable(value: Any) -> Any:
+    """Return a copy of a JSON value without what PostgreSQL cannot store: NUL and lone surrogates become U+FFFD."""
     match value:
         case str():
             return _UNSTORABLE.sub("\ufffd", value)
         case dict():
-            return {_storable(key): _storable(member) for key, member in value.items()}
+            return {storable(key): storable(member) for key, member in value.items()}
         case list():
-            return [_storable(member) for member in value]
+            return [storable(member) for member in value]
         case _:
             return value

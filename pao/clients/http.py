@@ -30,7 +30,7 @@ from django.conf import settings
 from requests.adapters import HTTPAdapter
 
 from pao.clients import redaction, wire
-from pao.clients.answers import Answer, retry_after_seconds
+from pao.clients.answers import Answer, retry_after_seconds, storable
 from pao.clients.wire import Exchange, Limits, Policy
 from pao.core import clock
 from pao.core.context import correlation_id
@@ -142,7 +142,7 @@ class HttpDoor:
                 content, problem = _read(response.raw, self.limits.max_bytes)
         finally:
             wire.current.reset(token)
-        names = {name.lower(): value for name, value in response.headers.items()}
+        names = storable({name.lower(): value for name, value in response.headers.items()})
         elapsed = round((clock.monotonic() - began) * 1000)
         return Answer(response.status_code, names, content, elapsed, problem)
 
@@ -223,11 +223,14 @@ def _failures_told(exchange: Exchange, prepared: requests.PreparedRequest, secre
 
 
 def _cause(error: BaseException) -> str:
-    """Return the plainest words for what went wrong: those of the innermost error."""
+    """Return the plainest words for what went wrong: those of the innermost error that this one was made of.
+
+    Its context is not asked: it leads out of the call, to whatever the caller is handling at the moment.
+    """
     seen: set[int] = set()
     while id(error) not in seen:
         seen.add(id(error))
-        inner = [error.__cause__, error.__context__, getattr(error, "reason", None), *error.args]
+        inner = [error.__cause__, getattr(error, "reason", None), *error.args]
         error = next((one for one in inner if isinstance(one, BaseException)), error)
     return (getattr(error, "strerror", None) or str(error) or type(error).__name__).rstrip(".")
 

@@ -28,7 +28,7 @@ from tests.fulfillment.pipeline import (
     states,
     task_of,
 )
-from tests.pao.clients.server import FaultServer, answer
+from tests.pao.clients.server import FaultServer, answer, raw
 
 pytestmark = pytest.mark.django_db
 
@@ -508,6 +508,28 @@ class TestStrangeAnswers:
 
         assert codes(request)[1] == ["CALL_REFUSED"]
         assert "body" in task_of(request).state_reason["sentence"]
+
+    @pytest.mark.parametrize(
+        ("status", "header", "ending"),
+        [
+            (200, b"Location: http://[::1", "DONE"),
+            (200, b"X-One: a\x00b", "DONE"),
+            (200, b"Content-Type: text/plain; charset=undefined", "DONE"),
+            (400, b"Retry-After: Wed, 01 Jan 2025 00:01:00 +99999999999999", "CALL_REFUSED"),
+        ],
+        ids=["broken address", "NUL", "codec", "offset"],
+    )
+    def test_odd_headers_do_not_change_what_a_status_says(
+        self, settings: Settings, status: int, header: bytes, ending: str
+    ) -> None:
+        said = b"HTTP/1.1 %d Said\r\n%s\r\nContent-Length: 2\r\n\r\n{}" % (status, header)
+        with FaultServer([raw(said)]) as server:
+            settings.PAO_REST_ALLOWED_TARGETS = [server.url]
+            serve(item(mode="automatic", actions=[rest(f"{server.url}/databases")]))
+            request = submitted("database-small-test")
+            run(task_of(request))
+
+        assert codes(request)[1] == [ending]
 
 
 def test_the_last_part_of_an_attempt_is_kept_for_its_record(
