@@ -97,7 +97,8 @@ def _submit_and_follow(deployment: Deployment, developer: PaoClient, item: str, 
     shown: dict[str, str] = {}
     while True:
         detail = developer.get(f"/requests/{request['id']}")
-        deployment.supervisor.check()
+        for name in deployment.supervisor.revive():
+            print(f"         ! {name} was killed; it is started again")
         _show_progress(detail, shown, time.monotonic() - began)
         if detail["state"] in ENDED:
             break

@@ -169,11 +169,17 @@ class Supervisor:
         self._managed[name] = managed
         return managed
 
-    def check(self) -> None:
-        """Raise `Unavailable`, with its last words, when a process has ended that nobody stopped."""
-        for managed in self._managed.values():
-            if not managed.running and not managed.stopped:
+    def revive(self) -> list[str]:
+        """Start again what a signal has killed, as any supervisor would; return the names.
+
+        Raises `Unavailable`, with its last words, when a process has ended by itself: it would again.
+        """
+        dead = [managed for managed in self._managed.values() if not managed.running and not managed.stopped]
+        for managed in dead:
+            if managed.exit_code is None or managed.exit_code >= 0:
                 raise Unavailable(f"{managed.name} ended with status {managed.exit_code}{_last_words(managed)}")
+            managed.restart()
+        return [managed.name for managed in dead]
 
     def stop_all(self, grace: float = 8.0) -> None:
         """End everything: SIGTERM in reverse order of start, up to `grace` seconds for all together, then SIGKILL."""

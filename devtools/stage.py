@@ -75,7 +75,8 @@ def keep_running(deployment: Deployment) -> None:
     """Return never; raise `Unavailable` when a process ends that nobody stopped."""
     while True:
         time.sleep(1.0)
-        deployment.supervisor.check()
+        for name in deployment.supervisor.revive():
+            print(f"{name} was killed; it is started again.", flush=True)
 
 
 def _interrupt(*_: object) -> None:

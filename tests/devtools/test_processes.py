@@ -290,3 +290,30 @@ def test_waiting_for_a_process_that_hangs_shows_its_last_words(supervisor: Super
     managed = start(supervisor, SLEEP)
     with pytest.raises(Unavailable, match=r"(?s)within 0\.1 s; one may hang.*one\.log:\nup"):
         wait_for_http(f"http://127.0.0.1:{free_port()}/", 0.1, managed)
+
+
+def test_what_a_signal_has_killed_is_started_again(supervisor: Supervisor) -> None:
+    managed = start(supervisor, SLEEP)
+    assert supervisor.revive() == []
+    killed = managed.pid
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: not managed.running)
+
+    assert supervisor.revive() == ["one"]
+    assert managed.running
+    assert managed.pid != killed
+
+
+def test_what_ended_by_itself_is_told_with_its_last_words(supervisor: Supervisor) -> None:
+    managed = start(supervisor, "import sys; print('up', flush=True); sys.exit('no way')")
+    wait_until(lambda: not managed.running)
+
+    with pytest.raises(Unavailable, match="(?s)one ended with status 1.*no way"):
+        supervisor.revive()
+
+
+def test_what_was_stopped_stays_stopped(supervisor: Supervisor) -> None:
+    managed = start(supervisor, SLEEP)
+    managed.stop()
+    assert supervisor.revive() == []
+    assert not managed.running
