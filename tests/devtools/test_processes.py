@@ -308,7 +308,7 @@ def test_what_ended_by_itself_is_told_with_its_last_words(supervisor: Supervisor
     managed = start(supervisor, "import sys; print('up', flush=True); sys.exit('no way')")
     wait_until(lambda: not managed.running)
 
-    with pytest.raises(Unavailable, match="(?s)one ended with status 1.*no way"):
+    with pytest.raises(Unavailable, match=r"(?s)one ended with status 1.*no way"):
         supervisor.revive()
 
 
