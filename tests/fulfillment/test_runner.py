@@ -28,7 +28,7 @@ from tests.fulfillment.pipeline import (
     states,
     task_of,
 )
-from tests.pao.clients.server import FaultServer, answer, raw
+from tests.pao.clients.server import FaultServer, answer, raw, reset
 
 pytestmark = pytest.mark.django_db
 
@@ -333,20 +333,65 @@ class TestUnknownOutcomes:
         assert tickets_of(sandbox, task) == []
 
     @pytest.mark.parametrize(
-        ("method", "ending"), [("POST", "OUTCOME_UNKNOWN"), ("PUT", "CALL_REFUSED")], ids=["POST", "PUT"]
+        ("method", "repeated", "sends", "ending"),
+        [
+            ("POST", 0, 1, "OUTCOME_UNKNOWN"),
+            ("POST", 1, 1, "OUTCOME_UNKNOWN"),
+            ("PUT", 0, 1, "NO_ANSWER"),
+            ("PUT", 1, 2, "NO_ANSWER"),
+        ],
     )
-    def test_a_rest_call_without_an_answer_is_repeated_only_when_it_is_idempotent(
-        self, sandbox: Sandbox, method: str, ending: str
+    def test_a_rest_call_without_an_answer_is_sent_as_often_as_the_document_allows(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch, method: str, repeated: int, sends: int, ending: str
     ) -> None:
-        """F40, F43: after a lost answer only an idempotent call goes out again (here to be told that it may not)."""
-        call = rest(f"{sandbox.base_url}/platform/databases")
-        call["config"]["endpoint"]["method"] = method
-        serve(item(mode="automatic", actions=[call]))
-        request = submitted("database-small-test")
-        arm(sandbox, f"{method} /platform/databases", "reset")
-        run(task_of(request))
+        """F40, F43: only an idempotent call is repeated; the look outside adds no send, it makes a retry safe."""
+        monkeypatch.setattr(reconcile, "PAUSES", ())
+        monkeypatch.setattr("fulfillment.actions.rest_api._backoff", lambda *_: 0.0)
+        with FaultServer([reset]) as server:
+            settings.PAO_REST_ALLOWED_TARGETS = [server.url]
+            call = rest(f"{server.url}/databases")
+            call["config"]["endpoint"]["method"] = method
+            call["config"]["retry"] = {"attempts": repeated}
+            serve(item(mode="automatic", actions=[call]))
+            request = submitted("database-small-test")
+            run(task_of(request))
 
-        assert codes(request)[1] == [ending]
+        assert (len(server.requests), codes(request)[1]) == (sends, [ending])
+        assert effects(task_of(request)) == [(1, "call", "refused" if ending == "NO_ANSWER" else "intended")]
+
+    def test_a_call_that_is_safe_to_repeat_is_sent_again_by_a_retry(self, settings: Settings) -> None:
+        """F43: no confirmation is asked for what an idempotent call may have done."""
+        with FaultServer([reset, answer(200)]) as server:
+            settings.PAO_REST_ALLOWED_TARGETS = [server.url]
+            call = rest(f"{server.url}/databases")
+            call["config"]["endpoint"]["method"] = "PUT"
+            serve(item(mode="automatic", actions=[call]))
+            request = submitted("database-small-test")
+            run(task_of(request))
+            retry(resource_request_id=request.pk, by=OPERATOR)
+            run(task_of(request))
+
+        assert (state_of(request), len(server.requests)) == ("completed", 2)
+
+    def test_an_idempotent_call_of_a_lost_worker_is_sent_again_by_the_next_attempt(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """F51: the doubt of an earlier attempt is settled before this one's call, and does not stop it."""
+        with FaultServer([answer(200)]) as server:
+            settings.PAO_REST_ALLOWED_TARGETS = [server.url]
+            call = rest(f"{server.url}/databases")
+            call["config"]["endpoint"]["method"] = "PUT"
+            serve(item(mode="automatic", actions=[call]))
+            task = task_of(submitted("database-small-test"))
+            with monkeypatch.context() as patched:
+                patched.setattr("fulfillment.journal.failpoint", _die_at("worker.after_call"))
+                with pytest.raises(_KilledError):
+                    run(task)
+            expire_lease(task)
+            runner.perform(task.pk, 1, "worker-2")
+            assert run(task, "worker-2") == "completed"
+
+        assert (len(server.requests), effects(task)) == (2, [(1, "call", "refused"), (2, "call", "done")])
 
     def test_a_denied_rest_call_is_sent_again_with_the_same_key(self, sandbox: Sandbox) -> None:
         """F40, F48: the person was wrong, and the endpoint honours the key: still one database."""
