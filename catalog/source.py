@@ -5,12 +5,13 @@ option (B70). Only regular files under catalog/ and bundles/ are read; symlinks 
 """
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from catalog.domain.encoding import MAX_BYTES
-from pao.core.errors import CatalogInvalid, Misconfigured
+from pao.core.errors import CatalogInvalid, CatalogUnavailable, Misconfigured
 
 MOST_FILES = 50_000
 SECONDS = 120
@@ -18,12 +19,14 @@ FOLDERS = ("catalog/", "bundles/")
 CODEOWNERS = ("CODEOWNERS", ".github/CODEOWNERS", "docs/CODEOWNERS")
 _REGULAR_FILE = "100644"
 _EXECUTABLE_FILE = "100755"
+_CREDENTIALS = re.compile(r"//[^/@\s]+@")
 
 
 def fetch(repository: str, ref: str, clone: Path) -> str:
     """Bring `ref` of `repository` into the bare clone, made when missing; return its commit, 40 hexadecimal digits.
 
-    Raises `Misconfigured` with git's own words when the repository or the ref cannot be had.
+    Raises `CatalogUnavailable` with git's own words when the repository or the ref cannot be had, `Misconfigured` when
+    the settings name none or there is no git.
     """
     if not repository:
         raise Misconfigured("PAO_CATALOG_REPOSITORY is not set, so there is no catalog to sync.")
@@ -100,8 +103,13 @@ def _git(clone: Path, *arguments: str, given: bytes | None = None) -> bytes:
     except FileNotFoundError:
         raise Misconfigured("git is not installed, and the catalog is read with it.") from None
     except subprocess.TimeoutExpired:
-        raise Misconfigured(f"git {arguments[0]} did not end within {SECONDS} seconds.") from None
+        raise CatalogUnavailable(f"git {arguments[0]} did not end within {SECONDS} seconds.") from None
     if done.returncode != 0:
-        words = done.stderr.decode(errors="replace").strip()[:500]
-        raise Misconfigured(f"git {arguments[0]} failed: {words}")
+        raise CatalogUnavailable(f"git {arguments[0]} failed: {_words(done.stderr)}")
     return done.stdout
+
+
+def _words(said: bytes) -> str:
+    """Return what git said in one line, without the credentials that an address may hold."""
+    line = " ".join(said.decode(errors="replace").split())
+    return _CREDENTIALS.sub("//***@", line)[:500]

@@ -22,7 +22,7 @@ from catalog.models import Availability, CatalogEntry, CatalogSync, CatalogVersi
 from pao.audit import facts
 from pao.core.clock import now
 from pao.core.context import Principal
-from pao.core.errors import PaoError, SyncInProgress
+from pao.core.errors import Detail, PaoError, SyncInProgress
 from pao.db import DEFAULT_TENANT
 
 LOCK = 0x50414F02
@@ -33,7 +33,9 @@ log = structlog.get_logger(__name__)
 def sync(*, by: Principal, trigger: str, ref: str = "") -> CatalogSync:
     """Fetch, check and serve the newest commit of `ref` (the setting's by default); return the stored report.
 
-    Raises `SyncInProgress` while another sync runs. Every other trouble is stored in the report and then raised.
+    Raises `SyncInProgress` while another sync runs. Every other trouble is stored in the report and then raised, with
+    the report's id (fact `sync_id`): `CatalogUnavailable` when the repository cannot be read, `CatalogInvalid` when it
+    has too many files.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
@@ -60,13 +62,22 @@ def _sync(*, by: Principal, trigger: str, ref: str) -> CatalogSync:
             report.counts = _serve(checked.entries, checked.findings, report.commit)
             report.findings = [finding.as_dict() for finding in checked.findings]
             _finish(report, SyncStatus.SUCCEEDED, by)
+    except PaoError as error:
+        error.facts["sync_id"] = str(report.pk)
+        error.details += (Detail("", f"The report of this sync is {report.pk}."),)
+        _fail(report, error.message, by)
+        raise
     except Exception as error:
-        report.error = error.message if isinstance(error, PaoError) else f"PAO itself failed: {type(error).__name__}."
-        report.counts, report.findings = {}, []
-        _finish(report, SyncStatus.FAILED, by)
+        _fail(report, f"PAO itself failed: {type(error).__name__}.", by)
         raise
     log.info("catalog.synced", commit=report.commit, **report.counts)
     return report
+
+
+def _fail(report: CatalogSync, why: str, by: Principal) -> None:
+    report.error = why
+    report.counts, report.findings = {}, []
+    _finish(report, SyncStatus.FAILED, by)
 
 
 def _finish(report: CatalogSync, status: SyncStatus, by: Principal) -> None:

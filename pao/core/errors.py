@@ -8,13 +8,13 @@
     │   └── CatalogInvalid
     ├── Unauthenticated · Forbidden
     ├── NotFound
-    │   └── CatalogItemNotFound · RequestNotFound · MessageNotFound
+    │   └── CatalogItemNotFound · RequestNotFound
     ├── Conflict                the caller is right, the moment is wrong
     │   ├── InvalidTransition     · ItemUnavailable       · FormChanged
-    │   └── IdempotencyInProgress · SyncInProgress        · StaleMessage
+    │   └── IdempotencyInProgress · SyncInProgress
     ├── RateLimited
     ├── Unavailable             a part that PAO needs does not answer
-    │   └── DatabaseUnavailable · QueueUnavailable
+    │   └── DatabaseUnavailable · QueueUnavailable · CatalogUnavailable
     ├── Misconfigured           a setting or a queue is not as it must be
     ├── TemplateError           a value cannot be written where the template wants it
     │   └── TemplateSyntaxError   · UnknownNamespaceError
@@ -174,13 +174,6 @@ class RequestNotFound(NotFound):
     next_step = "Look the id up among your requests."
 
 
-class MessageNotFound(NotFound):
-    """There is no such message."""
-
-    code = "MESSAGE_NOT_FOUND"
-    next_step = "List the dead letters again; it may have been redriven or discarded."
-
-
 class Conflict(PaoError):
     """The present state does not allow this."""
 
@@ -224,13 +217,6 @@ class SyncInProgress(Conflict):
     retryable = True
 
 
-class StaleMessage(Conflict):
-    """The task of this message has moved on."""
-
-    code = "STALE_MESSAGE"
-    next_step = "Discard the message: the ledger already knows more than it says."
-
-
 class RateLimited(PaoError):
     """Too many calls in a short time."""
 
@@ -257,6 +243,13 @@ class QueueUnavailable(Unavailable):
     """The queue does not answer now."""
 
     code = "QUEUE_UNAVAILABLE"
+
+
+class CatalogUnavailable(Unavailable):
+    """The catalog's repository cannot be read now; what was served before is served on."""
+
+    code = "CATALOG_UNAVAILABLE"
+    next_step = "Read git's words: make the repository reachable, or correct PAO_CATALOG_REPOSITORY, then sync again."
 
 
 class Misconfigured(PaoError):

@@ -6,7 +6,7 @@ import pytest
 
 from catalog import source
 from catalog.domain.encoding import MAX_BYTES
-from pao.core.errors import CatalogInvalid, Misconfigured
+from pao.core.errors import CatalogInvalid, CatalogUnavailable, Misconfigured, PaoError
 from tests.catalog.repository import Repository
 
 ITEM = "catalog/databases/database-a-test.yaml"
@@ -174,24 +174,25 @@ def test_another_repository_may_take_the_place(repository: Repository, clone: Pa
 
 
 @pytest.mark.parametrize(
-    ("repository_of", "ref", "words"),
+    ("repository_of", "ref", "kind", "words"),
     [
-        ("", "main", "PAO_CATALOG_REPOSITORY is not set"),
-        ("{}", "nowhere", "couldn't find remote ref nowhere"),
-        ("{}/none", "main", "does not appear to be a git repository"),
-        ("--upload-pack=touch {}/pwned", "main", "must not begin with a hyphen"),  # B70
-        ("{}", "--upload-pack=touch {}/pwned", "must not begin with a hyphen"),
-        ("ext::sh -c touch% {}/pwned", "main", "transport 'ext' not allowed"),
-        ("{}", "main:refs/heads/other", "invalid refspec"),
-        ("{}", "refs/heads/*", "invalid refspec"),
+        ("", "main", Misconfigured, "PAO_CATALOG_REPOSITORY is not set"),
+        ("{}", "nowhere", CatalogUnavailable, "couldn't find remote ref nowhere"),
+        ("{}/none", "main", CatalogUnavailable, "does not appear to be a git repository"),
+        ("{}//pao:s3cret@none", "main", CatalogUnavailable, r"//\*\*\*@none' does not appear"),  # no password in it
+        ("--upload-pack=touch {}/pwned", "main", Misconfigured, "must not begin with a hyphen"),  # B70
+        ("{}", "--upload-pack=touch {}/pwned", Misconfigured, "must not begin with a hyphen"),
+        ("ext::sh -c touch% {}/pwned", "main", CatalogUnavailable, "transport 'ext' not allowed"),
+        ("{}", "main:refs/heads/other", CatalogUnavailable, "invalid refspec"),
+        ("{}", "refs/heads/*", CatalogUnavailable, "invalid refspec"),
     ],
 )
 def test_what_cannot_be_fetched_is_told_in_gits_words(
-    repository: Repository, clone: Path, repository_of: str, ref: str, words: str
+    repository: Repository, clone: Path, repository_of: str, ref: str, kind: type[PaoError], words: str
 ) -> None:
     repository.commit({ITEM: "a: 1"})
     folder = str(repository.folder)
-    with pytest.raises(Misconfigured, match=words):
+    with pytest.raises(kind, match=words):
         source.fetch(repository_of.format(folder), ref.format(folder), clone)
     assert not (repository.folder / "pwned").exists()
 
@@ -199,14 +200,14 @@ def test_what_cannot_be_fetched_is_told_in_gits_words(
 def test_what_cannot_be_fetched_leaves_the_last_commit_readable(repository: Repository, clone: Path) -> None:
     commit = repository.commit({ITEM: "a: 1"})
     source.fetch(str(repository.folder), "main", clone)
-    with pytest.raises(Misconfigured):
+    with pytest.raises(CatalogUnavailable):
         source.fetch(str(repository.folder), "nowhere", clone)
     assert source.files(clone, commit) == {ITEM: b"a: 1"}
     assert source.fetch(str(repository.folder), "main", clone) == commit
 
 
 def test_an_empty_repository_has_no_ref(repository: Repository, clone: Path) -> None:
-    with pytest.raises(Misconfigured, match="couldn't find remote ref main"):
+    with pytest.raises(CatalogUnavailable, match="couldn't find remote ref main"):
         source.fetch(str(repository.folder), "main", clone)
 
 
@@ -227,7 +228,7 @@ def test_without_git_the_message_says_so(
 
 def test_git_that_never_ends_is_ended(repository: Repository, clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "SECONDS", 0.0)
-    with pytest.raises(Misconfigured, match="git init did not end within"):
+    with pytest.raises(CatalogUnavailable, match="git init did not end within"):
         source.fetch(str(repository.folder), "main", clone)
 
 

@@ -17,7 +17,7 @@ from catalog.queries import offer
 from catalog.sync import KEPT_VERSIONS, LOCK, sync
 from pao.audit.models import AuditEvent
 from pao.core.context import SYSTEM
-from pao.core.errors import ItemUnavailable, Misconfigured, SyncInProgress
+from pao.core.errors import CatalogUnavailable, ItemUnavailable, Misconfigured, SyncInProgress
 from requests_app.models import ResourceRequest
 from tests.catalog.domain.catalog_files import BUNDLE, BUNDLE_FILE, ITEM, ITEM_FILE, OTHER, OTHER_FILE, TEXTS
 from tests.catalog.repository import Repository
@@ -323,9 +323,10 @@ def test_a_repository_that_is_away_leaves_the_catalog_as_it_is(repository: Repos
     synced()
     before = shown()
     settings.PAO_CATALOG_REPOSITORY = str(repository.folder / "none")
-    with pytest.raises(Misconfigured, match="does not appear to be a git repository"):
+    with pytest.raises(CatalogUnavailable, match="does not appear to be a git repository") as raised:
         synced()
     report = CatalogSync.objects.latest("id")
+    assert raised.value.facts == {"sync_id": str(report.pk)}
     assert (report.status, report.commit, report.counts) == ("failed", "", {})
     assert "does not appear to be a git repository" in report.error
     assert report.finished_at is not None
@@ -394,7 +395,7 @@ def test_the_lock_is_given_back(repository: Repository, settings: Settings, sett
 def test_a_sync_is_audited_whether_it_succeeds_or_not(repository: Repository) -> None:
     commit = repository.commit({ITEM_FILE: ITEM})
     sync(by=principal("otto"), trigger="api")
-    with pytest.raises(Misconfigured):
+    with pytest.raises(CatalogUnavailable):
         sync(by=principal("otto"), trigger="api", ref="nowhere")
     events = AuditEvent.objects.filter(event="catalog.synced").order_by("id")
     assert [(event.actor, event.payload["status"], event.payload["commit"]) for event in events] == [

@@ -260,13 +260,26 @@ def test_a_refresh_while_another_runs_is_409_and_says_to_wait(api: Api, reposito
     assert answer.headers["Retry-After"] == "1"
 
 
-def test_a_repository_that_is_away_is_500_without_inner_details(
+def test_a_repository_that_is_away_is_503_in_gits_words_with_the_report_s_id(
     api: Api, repository: Repository, settings: Settings
 ) -> None:
     settings.PAO_CATALOG_REPOSITORY = str(repository.folder / "none")
     answer = as_described(api("operator").post(f"{LIST}/refresh"))
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["retryable"]) == (503, "CATALOG_UNAVAILABLE", True)
+    report = CatalogSync.objects.get()
+    assert error["message"] == report.error
+    assert "does not appear to be a git repository" in report.error
+    assert [detail["issue"] for detail in error["details"]] == [f"The report of this sync is {report.pk}."]
+
+
+def test_a_refresh_without_a_repository_is_500_without_inner_details(
+    api: Api, repository: Repository, settings: Settings
+) -> None:
+    settings.PAO_CATALOG_REPOSITORY = ""
+    answer = as_described(api("operator").post(f"{LIST}/refresh"))
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "MISCONFIGURED")
-    assert str(repository.folder) not in answer.content.decode()
+    assert "PAO_CATALOG_REPOSITORY" not in answer.content.decode()
 
 
 @pytest.mark.parametrize(
