@@ -31,9 +31,7 @@ def drain(tell: Told) -> int:
     moved = 0
     for message in sqs.receive_dead_letters():
         with transaction.atomic():
-            letter, new = DeadLetter.objects.get_or_create(
-                message_id=message.message_id, defaults=_read(message.body, message.group_id, message.receive_count)
-            )
+            letter, new = DeadLetter.objects.get_or_create(message_id=message.message_id, defaults=_read(message))
             if new:
                 facts.dead_letter_arrived(
                     message_id=letter.message_id, group_id=letter.group_id, cause=letter.cause, by=SYSTEM
@@ -46,18 +44,19 @@ def drain(tell: Told) -> int:
     return moved
 
 
-def _read(body: str, group_id: str, receives: int) -> dict[str, Any]:
+def _read(message: sqs.ReceivedDeadLetter) -> dict[str, Any]:
     try:
-        job, args = _job_of(body)
+        job, args = _job_of(message.body)
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
         job, args = "", []
     known = bool(job)
     return {
-        "group_id": group_id,
+        "group_id": message.group_id,
         "job": job,
         "args": args,
-        "body": _storable(body)[:LONGEST_BODY],
-        "receives": receives,
+        "body": _storable(message.body)[:LONGEST_BODY],
+        "receives": message.receive_count,
+        "sent_at": message.sent_at,
         "cause": DeadLetterCause.NOT_TAKEN if known else DeadLetterCause.FOREIGN,
         "explanation": (
             f"Received {settings.PAO_QUEUE_MAX_RECEIVES} times without being taken."

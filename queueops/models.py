@@ -42,8 +42,6 @@ class DeadLetterStatus(models.TextChoices):
     """What became of a dead letter."""
 
     OPEN = "open", "Open"
-    REDRIVEN = "redriven", "Redriven"
-    DISCARDED = "discarded", "Discarded"
 
 
 class DeadLetter(Record):

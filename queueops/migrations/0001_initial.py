@@ -28,12 +28,12 @@ class Migration(migrations.Migration):
                 ('cause', models.CharField(choices=[('NOT_TAKEN', 'No worker could take it'), ('FOREIGN', 'Not a message of PAO')], max_length=31)),
                 ('explanation', models.CharField(blank=True, default='', max_length=500)),
                 ('sent_at', models.DateTimeField(blank=True, null=True)),
-                ('status', models.CharField(choices=[('open', 'Open'), ('redriven', 'Redriven'), ('discarded', 'Discarded')], default='open', max_length=15)),
+                ('status', models.CharField(choices=[('open', 'Open')], default='open', max_length=15)),
             ],
             options={
                 'ordering': ['-id'],
                 'indexes': [models.Index(fields=['tenant', 'status', '-id'], name='dead_letter_by_status')],
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'message_id'), name='dead_letter_message_unique'), models.CheckConstraint(condition=models.Q(('status__in', ['open', 'redriven', 'discarded'])), name='dead_letter_status_known')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'message_id'), name='dead_letter_message_unique'), models.CheckConstraint(condition=models.Q(('status__in', ['open'])), name='dead_letter_status_known')],
             },
         ),
         migrations.CreateModel(

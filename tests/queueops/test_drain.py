@@ -99,6 +99,15 @@ def test_a_letter_whose_telling_fails_is_neither_copied_nor_deleted(broker: Brok
     assert broker.dead() == 1
 
 
+def test_a_letter_says_when_it_was_sent(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the broker's clock: when the ledger's row was written says only when the drain came by."""
+    broker.kill_letter(message("x", [_ID, 1]))
+    received = sqs.receive_dead_letters()
+    monkeypatch.setattr(sqs, "receive_dead_letters", lambda: received)
+    drain(nobody)
+    assert DeadLetter.objects.get().sent_at == received[0].sent_at
+
+
 def test_an_empty_queue_is_drained_at_once(broker: Broker) -> None:
     assert drain(nobody) == 0
 
