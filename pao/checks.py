@@ -3,6 +3,7 @@
 The container runs `check --deploy --fail-level WARNING` before it serves.
 """
 
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -48,7 +49,36 @@ def secret_key_is_safe(**_scope: Any) -> list[CheckMessage]:
 
 @register(Tags.security)
 def hosts_are_named(**_scope: Any) -> list[CheckMessage]:
-    """Without DEBUG the host names are given, no wildcard (E004): links and CSRF trust the host."""
-    if settings.DEBUG or not any(host.startswith("*") for host in settings.ALLOWED_HOSTS):
+    """Without DEBUG the host names are given, no wildcard (E004) and more than this machine's own (E006).
+
+    Links and CSRF trust the host; whoever comes by another name than those given is turned away.
+    """
+    if settings.DEBUG:
         return []
-    return [Error("ALLOWED_HOSTS allows every host.", hint="Name the hosts of PAO in ALLOWED_HOSTS.", id="pao.E004")]
+    hint = "Name the hosts of PAO in ALLOWED_HOSTS."
+    if any(host.startswith("*") for host in settings.ALLOWED_HOSTS):
+        return [Error("ALLOWED_HOSTS allows every host.", hint=hint, id="pao.E004")]
+    if all(_is_this_machine(host.strip(".[]")) for host in settings.ALLOWED_HOSTS):
+        return [Error("ALLOWED_HOSTS names this machine only: nobody else gets in.", hint=hint, id="pao.E006")]
+    return []
+
+
+@register(Tags.security)
+def public_url_is_public(**_scope: Any) -> list[CheckMessage]:
+    """Without DEBUG the PAO_PUBLIC_URL is https and leads to more than this machine (E005): tickets link to it."""
+    url = urlsplit(settings.PAO_PUBLIC_URL)
+    if settings.DEBUG or (url.scheme == "https" and not _is_this_machine(url.hostname or "")):
+        return []
+    message = f"PAO_PUBLIC_URL is {settings.PAO_PUBLIC_URL}: tickets and answers would link where nobody should go."
+    hint = "Set PAO_PUBLIC_URL to the https address under which people reach PAO."
+    return [Error(message, hint=hint, id="pao.E005")]
+
+
+def _is_this_machine(host: str) -> bool:
+    """Whether a host name or address, without brackets, leads nowhere but to the machine that reads it."""
+    name = host.lower().rstrip(".")
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return name in {"", "localhost"} or name.endswith(".localhost")
+    return address.is_loopback or address.is_unspecified

@@ -6,7 +6,7 @@ import pytest
 from django.core.checks import Tags, run_checks
 from django.test import override_settings
 
-from pao.checks import hosts_are_named, secret_key_is_safe, sign_in_is_safe
+from pao.checks import hosts_are_named, public_url_is_public, secret_key_is_safe, sign_in_is_safe
 
 GOOD_KEY = "q3#vR8!tLw2$xK9@bN5%mJ7^hG1&dF4*sA6(pZ0)cY-uE+oI=rT"
 SAFE: dict[str, Any] = {
@@ -30,7 +30,8 @@ DEVELOPMENT: dict[str, Any] = {
 def found(**changes: Any) -> list[str | None]:
     """Return the ids of what the checks find."""
     with override_settings(**changes):
-        return [message.id for check in (sign_in_is_safe, secret_key_is_safe, hosts_are_named) for message in check()]
+        checks = (sign_in_is_safe, secret_key_is_safe, hosts_are_named, public_url_is_public)
+        return [message.id for check in checks for message in check()]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def found(**changes: Any) -> list[str | None]:
         (SAFE, {}, []),
         (DEVELOPMENT, {}, []),
         (DEVELOPMENT, {"PAO_BIND": "[::1]:8000"}, []),
-        (SAFE, {"PAO_AUTH": "dev", "PAO_BIND": "127.0.0.1:1", "PAO_PUBLIC_URL": "http://127.0.0.1"}, ["pao.E001"]),
+        (SAFE, {"PAO_AUTH": "dev", "PAO_BIND": "127.0.0.1:1"}, ["pao.E001", "pao.E002"]),
         (DEVELOPMENT, {"PAO_BIND": "0.0.0.0:8000"}, ["pao.E002"]),
         (DEVELOPMENT, {"PAO_BIND": ":8000"}, ["pao.E002"]),
         (DEVELOPMENT, {"PAO_BIND": "[::]:8000"}, ["pao.E002"]),
@@ -50,6 +51,20 @@ def found(**changes: Any) -> list[str | None]:
         (SAFE, {"SECRET_KEY": "django-insecure-" + GOOD_KEY}, ["pao.E003"]),
         (SAFE, {"SECRET_KEY": "development-only-secret-key-that-no-production-start-accepts"}, ["pao.E003"]),
         (SAFE, {"ALLOWED_HOSTS": ["pao.example", "*"]}, ["pao.E004"]),
+        (SAFE, {"PAO_PUBLIC_URL": "http://pao.example"}, ["pao.E005"]),
+        (SAFE, {"PAO_PUBLIC_URL": "http://127.0.0.1:8000"}, ["pao.E005"]),  # the default
+        (SAFE, {"PAO_PUBLIC_URL": "https://localhost"}, ["pao.E005"]),
+        (SAFE, {"PAO_PUBLIC_URL": "https://LOCALHOST.:8000"}, ["pao.E005"]),
+        (SAFE, {"PAO_PUBLIC_URL": "https://pao.localhost"}, ["pao.E005"]),
+        (SAFE, {"PAO_PUBLIC_URL": "https://127.1.2.3"}, ["pao.E005"]),
+        (SAFE, {"PAO_PUBLIC_URL": "https://[::1]:8000"}, ["pao.E005"]),
+        (SAFE, {"PAO_PUBLIC_URL": "https://0.0.0.0"}, ["pao.E005"]),
+        (SAFE, {"PAO_PUBLIC_URL": "https://127.0.0.1.example"}, []),  # somebody's name, no address
+        (SAFE, {"PAO_PUBLIC_URL": "https://10.1.2.3:8443"}, []),
+        (SAFE, {"ALLOWED_HOSTS": ["127.0.0.1", "localhost"]}, ["pao.E006"]),  # the default
+        (SAFE, {"ALLOWED_HOSTS": []}, ["pao.E006"]),
+        (SAFE, {"ALLOWED_HOSTS": ["[::1]", ".localhost"]}, ["pao.E006"]),
+        (SAFE, {"ALLOWED_HOSTS": ["localhost", ".pao.example"]}, []),  # a health check may ask for localhost
     ],
 )
 def test_unsafe_settings_are_named(base: dict[str, Any], change: dict[str, Any], ids: list[str]) -> None:
@@ -57,9 +72,9 @@ def test_unsafe_settings_are_named(base: dict[str, Any], change: dict[str, Any],
 
 
 def test_the_checks_run_with_the_security_checks() -> None:
-    with override_settings(**SAFE | {"SECRET_KEY": "short", "ALLOWED_HOSTS": ["*"]}):
+    with override_settings(**SAFE | {"SECRET_KEY": "short", "ALLOWED_HOSTS": ["*"], "PAO_PUBLIC_URL": "http://x"}):
         ids = {message.id for message in run_checks(tags=[Tags.security])}
-    assert {"pao.E003", "pao.E004"} <= ids
+    assert {"pao.E003", "pao.E004", "pao.E005"} <= ids
 
 
 def test_no_message_holds_the_secret() -> None:
