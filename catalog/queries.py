@@ -44,13 +44,8 @@ class Offer:
 
 
 def entries(tenant: str) -> QuerySet[CatalogEntry]:
-    """Return the entries that are shown: all but the retired."""
-    return (
-        CatalogEntry.objects.filter(tenant=tenant)
-        .exclude(availability=Availability.RETIRED)
-        .select_related("current")
-        .order_by("entry_id")
-    )
+    """Return the entries that are shown, all but the retired; of their versions not the documents, which are large."""
+    return _shown(tenant).defer("current__definition", "current__findings")
 
 
 def search(shown: QuerySet[CatalogEntry], words: str) -> QuerySet[CatalogEntry]:
@@ -59,12 +54,12 @@ def search(shown: QuerySet[CatalogEntry], words: str) -> QuerySet[CatalogEntry]:
     return shown.filter(wanted)
 
 
-def entry(entry_id: str, *, tenant: str) -> CatalogEntry:
-    """Return one shown entry with its current version; raises `CatalogItemNotFound`."""
-    found = entries(tenant).filter(entry_id=entry_id).first()
+def entry(entry_id: str, *, tenant: str) -> tuple[CatalogEntry, CatalogVersion]:
+    """Return one shown entry and its current version; raises `CatalogItemNotFound` without either."""
+    found = _shown(tenant).filter(entry_id=entry_id).first()
     if found is None or found.current is None:
         raise CatalogItemNotFound(f"The catalog has no entry {entry_id!r}.")
-    return found
+    return found, found.current
 
 
 def offer(entry_id: str, *, tenant: str) -> Offer:
@@ -72,15 +67,12 @@ def offer(entry_id: str, *, tenant: str) -> Offer:
 
     Raises `CatalogItemNotFound`, or `ItemUnavailable` with the reason.
     """
-    found = entry(entry_id, tenant=tenant)
+    found, version = entry(entry_id, tenant=tenant)
     if found.availability != Availability.AVAILABLE:
         raise ItemUnavailable(f"{entry_id} is unavailable: {found.unavailable_reason}")
-    version = found.current
-    if version is None:
-        raise CatalogItemNotFound(f"The catalog has no entry {entry_id!r}.")
     items: dict[str, CatalogVersion] = {}
     if found.kind == EntryKind.BUNDLE:
-        parts = entries(tenant).filter(entry_id__in=found.components)
+        parts = _shown(tenant).filter(entry_id__in=found.components)
         items = {part.entry_id: part.current for part in parts if part.current is not None}
         missing = sorted(set(found.components) - items.keys())
         if missing:
@@ -94,3 +86,8 @@ def offer(entry_id: str, *, tenant: str) -> Offer:
         version=version.version,
         items=items,
     )
+
+
+def _shown(tenant: str) -> QuerySet[CatalogEntry]:
+    shown = CatalogEntry.objects.filter(tenant=tenant).exclude(availability=Availability.RETIRED)
+    return shown.select_related("current").order_by("entry_id")

@@ -137,10 +137,9 @@ class EntryView(ApiView):
     )
     def get(self, request: Request, item_id: str) -> Response:
         """Return an entry with its document, version, commit, owner and availability."""
-        entry = queries.entry(item_id, tenant=self.principal.tenant)
-        version = entry.current
+        entry, version = queries.entry(item_id, tenant=self.principal.tenant)
         tag = version_tag(entry.pk, int(entry.updated_at.timestamp() * 1_000_000))
-        if version is None or not_modified(request, tag):
+        if not_modified(request, tag):
             return Response(status=304, headers={"ETag": tag})
         return answer(
             _row(entry) | {"definition": version.definition, "findings": version.findings}, headers={"ETag": tag}
@@ -160,8 +159,8 @@ class FormView(ApiView):
     )
     def get(self, request: Request, item_id: str) -> Response:
         """Return the form as JSON Schema; properties are nested so that the posted data is `.current`."""
-        entry = queries.entry(item_id, tenant=self.principal.tenant)
-        document = document_from(entry.current.definition if entry.current else {})
+        entry, version = queries.entry(item_id, tenant=self.principal.tenant)
+        document = document_from(version.definition)
         tag = version_tag(entry.pk, int(entry.updated_at.timestamp() * 1_000_000))
         if not_modified(request, tag):
             return Response(status=304, headers={"ETag": tag})

@@ -69,8 +69,8 @@ class Attempt:
 def show(request: HttpRequest, item_id: str, attempt: Attempt | None = None) -> HttpResponse:
     """Answer with the page of an entry, after a refused attempt with its values and what is wrong with them."""
     tenant = principal_of(request).tenant
-    entry = catalog.entry(item_id, tenant=tenant)
-    document = document_from(entry.current.definition if entry.current else {})
+    entry, version = catalog.entry(item_id, tenant=tenant)
+    document = document_from(version.definition)
     sets = fields.field_sets(document.form, attempt.post if attempt else None, attempt.details if attempt else ())
     facts = {
         "entry": entry,
@@ -95,8 +95,7 @@ def post(request: HttpRequest, item_id: str) -> HttpResponse:
     goes to the list, where the request appears.
     """
     principal = principal_of(request)
-    entry = catalog.entry(item_id, tenant=principal.tenant)
-    form = document_from(entry.current.definition if entry.current else {}).form
+    form = document_from(catalog.entry(item_id, tenant=principal.tenant)[1].definition).form
     values = forms.from_html(form, {name: request.POST.getlist(name) for name in request.POST})
     version = request.POST.get(FORM_VERSION) or None
     try:

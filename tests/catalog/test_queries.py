@@ -21,6 +21,15 @@ def test_everything_but_the_retired_is_shown_in_the_order_of_ids() -> None:
     assert [entry.entry_id for entry in queries.entries(TENANT)] == ["item-a-test", "item-c-test"]
 
 
+def test_a_list_reads_no_document(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    serve(item())
+    with django_assert_num_queries(1):
+        (entry,) = queries.entries(TENANT)
+        assert entry.current is not None
+        assert (entry.current.version, entry.current.commit) == ("1.0.0", "c0ffee" * 6 + "c0ff")
+    assert entry.current.get_deferred_fields() == {"definition", "findings"}
+
+
 @pytest.mark.parametrize(
     ("words", "found"),
     [
@@ -47,7 +56,8 @@ def test_an_entry_is_there_until_it_is_retired(availability: Availability, shown
     serve(item())
     CatalogEntry.objects.update(availability=availability)
     if shown:
-        assert queries.entry("database-small-test", tenant=TENANT).availability == availability
+        entry, version = queries.entry("database-small-test", tenant=TENANT)
+        assert (entry.availability, version.definition) == (availability, item())
     else:
         with pytest.raises(CatalogItemNotFound, match="no entry 'database-small-test'"):
             queries.entry("database-small-test", tenant=TENANT)
@@ -64,6 +74,8 @@ def test_an_entry_without_a_version_is_not_there() -> None:
     CatalogEntry.objects.update(current=None)
     with pytest.raises(CatalogItemNotFound):
         queries.offer("database-small-test", tenant=TENANT)
+    with pytest.raises(CatalogItemNotFound):
+        queries.entry("database-small-test", tenant=TENANT)
 
 
 def test_an_item_is_offered_in_one_query(django_assert_num_queries: DjangoAssertNumQueries) -> None:
