@@ -91,7 +91,7 @@ class ResourceRequestAdmin(ReadOnlyAdmin):
         """Return the state as sign, word and colour."""
         return state_badge(obj.state)
 
-    @admin.display(description="submitted", ordering="created_at")
+    @admin.display(description="submitted", ordering="pk")
     def age(self, obj: ResourceRequest) -> SafeString | str:
         """Return how long ago it was submitted."""
         return ago(obj.created_at)

@@ -66,7 +66,7 @@ def paginate(
     principal: Principal,
     scope: str,
     filters: Mapping[str, Any],
-    order: str = "-created_at",
+    order: str,
 ) -> Page[Row]:
     """Return one page of the queryset, with a single query.
 

@@ -1,15 +1,16 @@
 """What requests look like outside, and what bodies the verbs take."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
 from rest_framework import serializers
 
 from pao.api.serializers import StrictSerializer, StrictSwitch, StrictText
+from pao.core.context import Principal
 from requests_app import queries
-from requests_app.domain.states import RequestState, TaskState, allowed_verbs
+from requests_app.domain.states import RequestState, TaskState
 from requests_app.models import FulfillmentTask, LogLevel, LogLine, ResourceRequest
 
 REQUEST_STATES = [state.value for state in RequestState]
@@ -98,7 +99,7 @@ class RequestRowShape(serializers.Serializer[Any]):
     state = serializers.ChoiceField(REQUEST_STATES)
     state_reason = ReasonShape()
     tasks_total = serializers.IntegerField()
-    tasks_done = serializers.IntegerField()
+    tasks_done = serializers.IntegerField(help_text="Tasks that are completed; what an abort skipped is not done.")
     correlation_id = serializers.CharField()
     created_at = serializers.DateTimeField()
     changed_at = serializers.DateTimeField()
@@ -113,7 +114,7 @@ class StatusShape(serializers.Serializer[Any]):
     state_reason = ReasonShape()
     version = serializers.IntegerField()
     progress = ProgressShape()
-    allowed = serializers.ListField(child=serializers.CharField())
+    allowed = serializers.ListField(child=serializers.CharField(), help_text="Verbs that the caller may use now.")
 
 
 class RequestShape(StatusShape):
@@ -157,8 +158,8 @@ class LogShape(serializers.Serializer[Any]):
     after = serializers.IntegerField(help_text="Give this as `after` to get what comes next.")
 
 
-def request_row(request: Any) -> dict[str, Any]:
-    """Return a request as a list shows it; it must come from `queries.with_progress`."""
+def request_row(request: ResourceRequest, progress: Mapping[str, int]) -> dict[str, Any]:
+    """Return a request as a list shows it, with its progress as `queries.progress_by_request` has it."""
     return {
         "id": request.pk,
         "item_id": request.entry_id,
@@ -167,8 +168,8 @@ def request_row(request: Any) -> dict[str, Any]:
         "requester": request.requester,
         "state": request.state,
         "state_reason": request.state_reason,
-        "tasks_total": request.tasks_total,
-        "tasks_done": request.tasks_done,
+        "tasks_total": progress["total"],
+        "tasks_done": progress["completed"],
         "correlation_id": request.correlation_id,
         "created_at": request.created_at,
         "changed_at": request.changed_at,
@@ -176,21 +177,21 @@ def request_row(request: Any) -> dict[str, Any]:
     }
 
 
-def request_status(request: ResourceRequest, tasks: Sequence[FulfillmentTask]) -> dict[str, Any]:
-    """Return the small body for polling."""
+def request_status(request: ResourceRequest, tasks: Sequence[FulfillmentTask], principal: Principal) -> dict[str, Any]:
+    """Return the small body for polling, as it is for one person."""
     return {
         "id": request.pk,
         "state": request.state,
         "state_reason": request.state_reason,
         "version": request.version,
         "progress": queries.progress_of(tasks),
-        "allowed": allowed_verbs(request.state),
+        "allowed": queries.allowed_to(request, principal),
     }
 
 
-def request_detail(request: ResourceRequest, tasks: Sequence[FulfillmentTask]) -> dict[str, Any]:
-    """Return a request in full."""
-    return request_status(request, tasks) | {
+def request_detail(request: ResourceRequest, tasks: Sequence[FulfillmentTask], principal: Principal) -> dict[str, Any]:
+    """Return a request in full, as it is for one person."""
+    return request_status(request, tasks, principal) | {
         "item_id": request.entry_id,
         "item_name": request.entry_name,
         "item_kind": request.entry_kind,

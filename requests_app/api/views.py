@@ -63,14 +63,15 @@ class RequestsView(ApiView):
         selection = Selection.parse(self.parameters.text("fields"), _ROW_FIELDS)
         filters, found = self._filtered()
         page = paginate(
-            queries.with_progress(found),
+            found,
             parameters=self.parameters,
             principal=self.principal,
             scope="requests",
             filters=filters,
-            order="-created_at",
+            order="-id",
         )
-        rows = selection.apply([shapes.request_row(row) for row in page.rows])
+        progress = queries.progress_by_request(page.rows)
+        rows = selection.apply([shapes.request_row(row, progress[row.pk]) for row in page.rows])
         return answer(rows, page=page.as_dict(), headers=page.headers(request))
 
     @extend_schema(
@@ -93,7 +94,7 @@ class RequestsView(ApiView):
                 form_version=body.validated_data.get("form_version"),
                 by=self.principal,
             )
-            detail = shapes.request_detail(stored, queries.tasks_of(stored))
+            detail = shapes.request_detail(stored, queries.tasks_of(stored), self.principal)
             headers = {"Location": f"/api/v1/requests/{stored.pk}", "Retry-After": POLL_SECONDS}
             return call.answer(detail, status=202, headers=headers)
 
@@ -141,7 +142,7 @@ class RequestView(ApiView):
         tag = version_tag(found.pk, found.version)
         if not_modified(request, tag):
             return Response(status=304, headers={"ETag": tag})
-        detail = shapes.request_detail(found, queries.tasks_of(found))
+        detail = shapes.request_detail(found, queries.tasks_of(found), self.principal)
         return answer(selection.apply(detail), headers={"ETag": tag})
 
 
@@ -162,7 +163,7 @@ class StatusView(ApiView):
         tag = version_tag(found.pk, found.version)
         if not_modified(request, tag):
             return Response(status=304, headers={"ETag": tag, "Retry-After": POLL_SECONDS})
-        status = shapes.request_status(found, queries.tasks_of(found))
+        status = shapes.request_status(found, queries.tasks_of(found), self.principal)
         return answer(status, headers={"ETag": tag, "Retry-After": POLL_SECONDS})
 
 
@@ -218,7 +219,7 @@ class RetryView(ApiView):
                 return call.replay
             _must_be_allowed(self, request_id)
             moved = retry(resource_request_id=request_id, by=self.principal, **body.validated_data)
-            return call.answer(shapes.request_detail(moved, queries.tasks_of(moved)), status=202)
+            return call.answer(shapes.request_detail(moved, queries.tasks_of(moved), self.principal), status=202)
 
 
 class AbortView(ApiView):
@@ -242,7 +243,7 @@ class AbortView(ApiView):
                 return call.replay
             _must_be_allowed(self, request_id)
             moved = abort(resource_request_id=request_id, by=self.principal, **body.validated_data)
-            return call.answer(shapes.request_detail(moved, queries.tasks_of(moved)), status=202)
+            return call.answer(shapes.request_detail(moved, queries.tasks_of(moved), self.principal), status=202)
 
 
 def _must_be_allowed(view: ApiView, request_id: uuid.UUID) -> None:

@@ -14,9 +14,7 @@ from requests_app.domain.states import (
     REQUEST_END,
     TASK_END,
     RequestEvent,
-    RequestState,
     TaskState,
-    allowed_verbs,
 )
 from requests_app.models import FulfillmentTask, LogLine, ResourceRequest
 from requests_app.pages import graph
@@ -82,13 +80,23 @@ class Tracking:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing will ever change here again."""
+        """Whether nothing will ever change here again: a task that ran when the request was aborted still finishes."""
+        return self.is_over and not self.runs
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to decide."""
         return self.request.state in REQUEST_END
+
+    @property
+    def runs(self) -> bool:
+        """Whether a worker is at a task of it."""
+        return any(step.task.state == TaskState.PROCESSING for step in self.steps)
 
     @property
     def is_moving(self) -> bool:
         """Whether something changes here without anybody's doing."""
-        return self.request.state in REQUEST_ACTIVE
+        return self.request.state in REQUEST_ACTIVE or (self.is_over and self.runs)
 
     @property
     def headline(self) -> str:
@@ -96,24 +104,20 @@ class Tracking:
         skipped = f", {self.skipped} skipped" if self.skipped else ""
         return f"{self.completed} of {counted(self.total, 'task')} completed{skipped}"
 
-    @property
-    def progress(self) -> int:
-        """How far the bar goes: what is skipped by its condition counts as done, what is skipped by an abort not."""
-        return self.completed + (0 if self.request.state == RequestState.ABORTED else self.skipped)
-
 
 def track(request: ResourceRequest, principal: Principal) -> Tracking:
     """Return what the live part of the page shows, in three queries."""
     tasks = queries.tasks_of(request)
     steps = tuple(_step(request, task) for task in tasks)
-    verbs = allowed_verbs(request.state) if queries.may_act(request, principal) else []
+    verbs = queries.allowed_to(request, principal)
+    progress = queries.progress_of(tasks)
     bundle = _bundle(request)
     lines = LogLine.objects.filter(resource_request=request).select_related("task").defer("task__action")
     return Tracking(
         request=request,
         steps=steps,
-        completed=sum(task.state == TaskState.COMPLETED for task in tasks),
-        skipped=sum(task.state == TaskState.SKIPPED for task in tasks),
+        completed=progress[TaskState.COMPLETED.value],
+        skipped=progress[TaskState.SKIPPED.value],
         halted=tuple(step for step in steps if step.has_halted),
         retry=_retry(tasks) if RequestEvent.RETRY.value in verbs else None,
         abort=_abort(tasks) if RequestEvent.ABORT.value in verbs else None,

@@ -21,7 +21,7 @@ from pao.core.context import Principal
 from pao.core.errors import InvalidCursor
 from pao.identity import principal_of
 from requests_app import queries
-from requests_app.domain.states import REQUEST_ACTIVE, REQUEST_END, RequestState
+from requests_app.domain.states import REQUEST_ACTIVE, RequestState
 from requests_app.models import ResourceRequest
 from requests_app.pages import entry as entry_page
 from requests_app.pages.answers import page
@@ -89,8 +89,9 @@ def request_list(request: HttpRequest) -> HttpResponse:
     except InvalidCursor:
         messages.warning(request, "That page of the list is gone; here is its beginning.")
         return redirect(f"{request.path}?{_query(filters)}")
+    progress = queries.progress_by_request(rows.rows)
     facts = filters | {
-        "rows": rows.rows,
+        "rows": [(row, progress[row.pk]) for row in rows.rows],
         "older": _query(filters | {"cursor": rows.next_cursor}) if rows.next_cursor else "",
         "newer": _query(filters | {"cursor": rows.prev_cursor}) if rows.prev_cursor else "",
         "chips": _chips(_CHIPS, "state", filters),
@@ -126,8 +127,8 @@ def request_live(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
 @page
 def _live(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
     principal = principal_of(request)
-    known = queries.visible_to(principal).filter(pk=request_id).values_list("version", "state").first()
-    if known is not None and known[1] not in REQUEST_END and request.GET.get("v") == str(known[0]):
+    known = queries.polled(request_id, principal)
+    if known is not None and not known[1] and request.GET.get("v") == str(known[0]):
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
     tracking = track(queries.visible_request(request_id, principal), principal)
     facts = {"tracking": tracking, "keys": fresh_keys(), "is_live": True}
@@ -164,11 +165,12 @@ def _rows(cursor: str | None, filters: Mapping[str, str], principal: Principal) 
         found = found.filter(Q(name__icontains=words) | Q(entry_id__icontains=words) | Q(correlation_id=words))
     limited = {"limit": [ROWS]} | ({"cursor": [cursor]} if cursor else {})
     return paginate(
-        queries.with_progress(found),
+        found,
         parameters=Parameters(limited, ("limit", "cursor")),
         principal=principal,
         scope="pages.requests",
         filters=filters,
+        order="-id",
     )
 
 

@@ -15,15 +15,16 @@ Signed = Callable[..., Client]
 def complete_next(request: ResourceRequest, *, key: str = "DBA-1", url: str = "https://jira.example.com/DBA-1") -> None:
     """Let a worker do the queued task."""
     reference = {"type": "jira", "key": key, "url": url, "instance": ""}
-    progress.complete(_claimed(request), outputs={"host": "db.internal"}, references=[reference])
+    progress.complete(claim_next(request), outputs={"host": "db.internal"}, references=[reference])
 
 
 def fail_next(request: ResourceRequest, error: PaoError) -> None:
     """Let a worker fail at the queued task."""
-    progress.fail(_claimed(request), reason=reasons.from_error(error))
+    progress.fail(claim_next(request), reason=reasons.from_error(error))
 
 
-def _claimed(request: ResourceRequest) -> progress.Lease:
+def claim_next(request: ResourceRequest) -> progress.Lease:
+    """Let a worker take the queued task."""
     task = request.tasks.get(state="queued")
     lease = progress.Lease(task.pk, task.attempt, "worker-of-test")
     assert progress.start(lease) is progress.Claim.TAKEN

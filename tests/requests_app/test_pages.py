@@ -13,10 +13,11 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from catalog.models import CatalogEntry
 from pao.core.errors import CallRefused, IdempotencyInProgress, OutcomeUnknown
+from requests_app import progress
 from requests_app.abort import abort
 from requests_app.models import ResourceRequest
 from tests.factories import bundle, item, principal, rest, serve, serve_stack, submitted
-from tests.requests_app.steps import Signed, complete_next, fail_next
+from tests.requests_app.steps import Signed, claim_next, complete_next, fail_next
 
 pytestmark = pytest.mark.django_db
 
@@ -477,6 +478,27 @@ def test_an_ended_request_is_not_polled(signed: Signed, stack: ResourceRequest) 
     assert '<progress class="bar-quiet" value="0" max="3"' in page
 
 
+def test_an_aborted_request_is_polled_until_its_last_task_has_ended(
+    signed: Signed, stack: ResourceRequest, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    client = signed()
+    lease = claim_next(stack)
+    abort(resource_request_id=stack.pk, by=principal("requester"), reason="Not needed.")
+    aborted = current(stack).version
+
+    page = client.get(page_of(stack)).content.decode()
+    with django_assert_num_queries(4):  # session, user, groups – and one of the request
+        unchanged = client.get(live_of(stack, aborted))
+    progress.complete(lease, outputs={})
+    ended = client.get(live_of(stack, aborted))
+
+    assert f'live?v={aborted}"' in page
+    assert '<meta http-equiv="refresh"' in page
+    assert unchanged.status_code == 204
+    assert ended.status_code == 286
+    assert "1 of 3 tasks completed, 2 skipped" in ended.content.decode()
+
+
 def test_an_unchanged_request_answers_a_poll_with_one_query(
     signed: Signed, stack: ResourceRequest, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
@@ -631,7 +653,7 @@ def test_older_requests_are_one_link_away(signed: Signed, django_assert_max_num_
         submitted("database-small-test", {"name": f"thing-{number:02}"}, principal("requester"))
     client = signed()
 
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(5):
         first = client.get("/requests/").content.decode()
     older = re.search(r'href="(\?[^"]*cursor=[^"]*)" rel="next"', first)
     assert older is not None
@@ -640,6 +662,16 @@ def test_older_requests_are_one_link_away(signed: Signed, django_assert_max_num_
     assert first.count("row-link") == 25
     assert re.findall(r"thing-\d\d", second) == ["thing-01", "thing-00"]
     assert 'rel="prev"' in second
+
+
+def test_the_list_counts_what_is_completed_in_every_state(signed: Signed, stack: ResourceRequest) -> None:
+    complete_next(stack)
+    abort(resource_request_id=stack.pk, by=principal("requester"), reason="Not needed.")
+    submitted("bundle-stack-test", by=principal("requester"))
+
+    page = signed().get("/requests/").content.decode()
+
+    assert re.findall(r"</progress> (\d of \d)<", page) == ["0 of 3", "1 of 3"]
 
 
 def test_a_cursor_of_another_list_leads_to_the_beginning(signed: Signed, stack: ResourceRequest) -> None:

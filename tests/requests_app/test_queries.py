@@ -85,22 +85,18 @@ def test_a_list_does_not_read_what_it_does_not_show() -> None:
     assert {"snapshot", "sealed_values"} <= found.get_deferred_fields()
 
 
-def test_progress_is_counted_in_the_query_of_the_list(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_the_tasks_of_many_requests_are_counted_in_one_query(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     first = halted_stack()
     second = submitted("bundle-stack-test")
     with django_assert_num_queries(1):
-        rows = {
-            row.pk: (row.tasks_done, row.tasks_total)  # type: ignore[attr-defined] # annotated in the query
-            for row in queries.with_progress(queries.visible_to(principal()))
-        }
-    assert rows == {first.pk: (1, 3), second.pk: (0, 3)}
+        counted = queries.progress_by_request([first, second])
+    assert counted == {row.pk: queries.progress_of(queries.tasks_of(row)) for row in (first, second)}
+    assert counted[first.pk] == {"total": 3, "completed": 1, "skipped": 0, "failed": 1, "stuck": 0}
 
 
-def test_what_is_skipped_counts_as_done() -> None:
-    request = submitted(serve_stack())
-    request.tasks.filter(component_id="app").update(state="skipped")
-    row: Any = queries.with_progress(queries.visible_to(principal())).get()
-    assert (row.tasks_done, row.tasks_total) == (1, 3)
+def test_counting_the_tasks_of_no_request_asks_nothing(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    with django_assert_num_queries(0):
+        assert queries.progress_by_request([]) == {}
 
 
 def test_progress_names_every_kind_of_end() -> None:

@@ -1,6 +1,7 @@
 """Lists, details, polling and logs: shape, filters, pages, entity tags, sparse answers, and what they cost."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -60,6 +61,32 @@ def test_a_row_tells_how_far_a_request_is(api: Api) -> None:
     )
     assert (row["tasks_done"], row["tasks_total"]) == (1, 3)
     assert row["state_reason"]["code"] == "CALL_REFUSED"
+
+
+def test_what_an_abort_skipped_is_not_done(api: Api) -> None:
+    request = submitted(serve_stack(), by=REQUESTER)
+    abort(resource_request_id=request.pk, by=REQUESTER)
+    (row,) = as_described(api().get(LIST)).json()["data"]
+    assert (row["state"], row["tasks_done"], row["tasks_total"]) == ("aborted", 0, 3)
+
+
+@pytest.mark.parametrize("route", ["", "/status"])
+@pytest.mark.parametrize(
+    ("persona", "allowed"),
+    [
+        ("requester", ["retry", "abort"]),
+        ("owner", ["retry", "abort"]),
+        ("operator", ["retry", "abort"]),
+        ("team_mate", []),  # sees it, and is refused with 403
+        ("auditor", []),
+    ],
+)
+def test_what_is_allowed_is_what_the_caller_may_do(api: Api, persona: str, route: str, allowed: list[str]) -> None:
+    request = halted_stack(by=REQUESTER)
+    data = as_described(api(persona).get(f"{LIST}/{request.pk}{route}")).json()["data"]
+    assert data["allowed"] == allowed
+    refused = [v for v in ("retry", "abort") if api(persona).post(f"{LIST}/{request.pk}/{v}").status_code == 403]
+    assert refused == ([] if allowed else ["retry", "abort"])
 
 
 def test_a_detail_tells_everything_but_secrets_and_snapshot(api: Api) -> None:
@@ -204,6 +231,17 @@ def test_pages_forwards_and_back_have_no_gaps_and_no_doubles(api: Api, limit: in
         page = answer.json()["page"]
         backwards = ids(answer) + backwards
     assert backwards == expected
+
+
+def test_the_ids_alone_order_the_list_and_its_query_reads_no_tasks(api: Api) -> None:
+    expected = made(3)
+    first = ResourceRequest.objects.get(pk=expected[-1])
+    ResourceRequest.objects.filter(pk=first.pk).update(created_at=first.created_at + timedelta(days=1))
+    with CaptureQueriesContext(connection) as captured:
+        assert ids(api().get(LIST)) == expected
+    (page,) = (query["sql"] for query in captured.captured_queries if "LIMIT 51" in query["sql"])
+    assert 'ORDER BY "requests_resourcerequest"."id" DESC LIMIT' in page  # the order of the indexes
+    assert "JOIN" not in page
 
 
 def test_rows_of_one_moment_are_all_seen_once(api: Api) -> None:
@@ -390,7 +428,7 @@ def test_a_list_of_thirty_costs_what_a_list_of_three_costs(api: Api) -> None:
     few = cost(client, LIST)
     made(27)
     assert len(ids(client.get(LIST))) == 30
-    assert cost(client, LIST) == few <= 3  # the user, the groups, the page
+    assert cost(client, LIST) == few <= 4  # the user, the groups, the page, its tasks
 
 
 def test_a_request_of_twelve_tasks_costs_what_one_of_two_costs(api: Api) -> None:
