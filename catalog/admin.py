@@ -20,6 +20,7 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
     list_select_related = ("current",)
     search_fields = ("entry_id", "name", "owner_team__exact")
     search_help_text = "Words of the id or the name, or a team."
+    heavy: ClassVar = ("current__definition", "current__findings")
     ordering = ("entry_id",)
     shown: ClassVar = (
         "entry_id",

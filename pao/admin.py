@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import admin
+from django.core.exceptions import SuspiciousOperation
 from django.core.paginator import Paginator
 from django.db.models import JSONField, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -123,6 +124,12 @@ class ReadOnlyAdmin(ModelAdmin):
     def related_links(self, obj: Any) -> Iterable[tuple[str, str]]:
         """Return label and address of what belongs to a row, for the top of its page."""
         return ()
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the list; refuses what is unprintable, as the API does: Django would hand it to the database."""
+        if not all(text.isprintable() for name, values in request.GET.lists() for text in (name, *values)):
+            raise SuspiciousOperation("A filter or a search holds signs that cannot be printed.")
+        return super().changelist_view(request, extra_context)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

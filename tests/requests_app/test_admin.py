@@ -1,5 +1,6 @@
 """The admin over every model: who sees it, that nobody writes it, what its buttons do, and what its lists cost."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from pao.core.errors import OutcomeUnknown
 from queueops.models import DeadLetter, OutboxMessage
 from requests_app.models import FulfillmentTask, LogLine, ResourceRequest
 from tests.factories import principal, serve_stack, submitted
-from tests.requests_app.steps import Signed, complete_next, fail_next
+from tests.requests_app.steps import Signed, claim_next, complete_next, fail_next
 
 pytestmark = pytest.mark.django_db
 
@@ -133,6 +134,46 @@ def test_a_view_permission_of_django_opens_that_model_alone(staff: dict[str, Use
 )
 def test_only_named_lookups_filter(staff: dict[str, User], rows: None, signed: Signed, lookup: str) -> None:
     assert signed("operator").get(f"{list_of(ResourceRequest)}?{lookup}").status_code == 400
+
+
+@pytest.mark.parametrize("model", MODELS, ids=NAMES)
+@pytest.mark.parametrize("name", ["state__exact", "created_at__gte", "q", "a\x00b"])
+def test_what_no_column_can_hold_is_refused(
+    staff: dict[str, User], rows: None, signed: Signed, model: type[Model], name: str
+) -> None:
+    answer = signed("operator").get(list_of(model), {name: "a\x00"})
+
+    assert answer.status_code == 400
+
+
+def test_requests_are_sorted_by_age_as_their_indexes_are(
+    staff: dict[str, User], rows: None, signed: Signed, failed: ResourceRequest
+) -> None:
+    younger = submitted("bundle-stack-test", by=principal("requester"))
+    ResourceRequest.objects.filter(pk=younger.pk).update(created_at=failed.created_at - timedelta(days=1))
+
+    listed = signed("operator").get(f"{list_of(ResourceRequest)}?o=4").context["cl"].result_list
+
+    assert [request.pk for request in listed] == [failed.pk, younger.pk]
+
+
+def test_the_list_of_entries_reads_no_document(staff: dict[str, User], rows: None, signed: Signed) -> None:
+    (entry, *_) = signed("operator").get(list_of(CatalogEntry)).context["cl"].result_list
+
+    assert {"definition", "findings"} <= entry.current.get_deferred_fields()
+
+
+def test_an_aborted_request_whose_task_still_runs_says_so(
+    staff: dict[str, User], stack: ResourceRequest, signed: Signed
+) -> None:
+    claim_next(stack)
+    client = signed("operator")
+    press(client, stack, "abort", reason="not needed")
+
+    page = client.get(row_of(ResourceRequest, stack.pk)).content.decode()
+
+    assert "nothing to press" in page
+    assert "Retry and abort belong to" not in page
 
 
 @pytest.mark.parametrize("model", MODELS, ids=NAMES)
