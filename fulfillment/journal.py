@@ -47,11 +47,10 @@ class TaskJournal:
             loglines.add(self._task, f"About to: {description}", sent=sent)
         failpoint("worker.after_intent")
 
-    def done(self, step: str, result: Mapping[str, Any]) -> None:
+    def done(self, step: str, result: Mapping[str, Any], *, answer: Mapping[str, Any] | None = None) -> None:
         """Commit that the effect of `step` exists; also when an earlier attempt had intended it."""
         failpoint("worker.after_call")
-        self.hide(outputs.secret_values(self._task.action.get("outputs") or {}, result))
-        result = self.masked(result)
+        result = self._without_secret_outputs(result, answer or result)
         log.info("external.result", task=str(self._task.pk), attempt=self._lease.attempt, step=step, result=result)
         answered = {"outcome": _DONE, "result": result, "answered_at": now()}
         patiently(lambda: self._answer(step, answered), self._task.pk)
@@ -94,11 +93,17 @@ class TaskJournal:
     def answer(self, effect: Effect, *, found: Mapping[str, Any] | None, evidence: str) -> None:
         """Store what a look outside showed of an unanswered effect: `found`, or that it may safely be sent again."""
         effect.outcome = EffectOutcome.REFUSED if found is None else _DONE
-        effect.result = self.masked(found or {})
+        effect.result = self._without_secret_outputs(found or {}, found or {})
         effect.evidence = self.masked(evidence)[:1000]
         effect.answered_at = now()
         effect.save(update_fields=["outcome", "result", "evidence", "answered_at"])
         loglines.add(self._task, f"Looked outside for “{effect.description}”: {effect.evidence}")
+
+    def _without_secret_outputs(self, result: Mapping[str, Any], answer: Mapping[str, Any]) -> Any:
+        """Return the result masked; the secret outputs within the answer are known from now on."""
+        secrets = outputs.secret_values(self._task.action.get("outputs") or {}, answer)
+        self.hide(outputs.texts_in(secrets))
+        return self.masked(outputs.without(result, secrets))
 
     def _answer(self, step: str, columns: Mapping[str, Any]) -> None:
         """Store the answer to an intent of this attempt; what an earlier attempt had intended is adopted as new."""

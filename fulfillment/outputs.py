@@ -1,7 +1,7 @@
 """Outputs: what a finished action's result, or a template, gives to the tasks after it (R10)."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -66,25 +66,46 @@ def capture(outputs: Mapping[str, Any], result: Mapping[str, Any], render: Calla
     return Captured(values, secret_keys, missing)
 
 
-def secret_values(outputs: Mapping[str, Any], result: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the texts within `result` that the document declares to be secret outputs, for masking."""
-    found: list[str] = []
+def secret_values(outputs: Mapping[str, Any], result: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what `result` holds where the document declares secret outputs: texts, numbers and booleans."""
+    found: list[Any] = []
     for output in map(_output, outputs.values()):
         if output.secret and "{{" not in output.source:
             with suppress(_Missing):
-                found += texts_in(_found(output.source, result))
+                found += _leaves(_found(output.source, result))
     return tuple(found)
 
 
+def without(value: Any, secrets: Iterable[Any]) -> Any:
+    """Return a copy of a JSON value with a mask wherever one of these texts, numbers or booleans stands, whole."""
+    known = {(type(secret), secret) for secret in secrets}
+
+    def masked(part: Any) -> Any:
+        match part:
+            case Mapping():
+                return {key: masked(member) for key, member in part.items()}
+            case list() | tuple():
+                return [masked(member) for member in part]
+            case _:
+                return MASK if (type(part), part) in known else part
+
+    return masked(value)
+
+
 def texts_in(value: Any) -> list[str]:
-    """Return every text inside a JSON value."""
+    """Return every text inside a JSON value, and every number as it is written: what can be found within a text."""
+    leaves = (leaf for leaf in _leaves(value) if not isinstance(leaf, bool))
+    return [leaf if isinstance(leaf, str) else json.dumps(leaf) for leaf in leaves]
+
+
+def _leaves(value: Any) -> list[Any]:
     match value:
-        case str():
-            return [value]
         case Mapping():
-            return [text for member in value.values() for text in texts_in(member)]
+            return [leaf for member in value.values() for leaf in _leaves(member)]
         case list() | tuple():
-            return [text for member in value for text in texts_in(member)]
+            return [leaf for member in value for leaf in _leaves(member)]
+        case str() | int() | float():
+            return [value]
         case _:
             return []
 

@@ -65,8 +65,11 @@ class Journal(Protocol):
         `sent` is masked and bounded by the caller. Raises `LeaseLost` when the task is no longer this worker's.
         """
 
-    def done(self, step: str, result: Mapping[str, Any]) -> None:
-        """Commit that the effect of `step` exists, with what later attempts need to go on from there."""
+    def done(self, step: str, result: Mapping[str, Any], *, answer: Mapping[str, Any] | None = None) -> None:
+        """Commit that the effect of `step` exists, with what later attempts need to go on from there.
+
+        `answer` is what outputs are taken from, when `result` is less; it is not stored, its secrets are masked.
+        """
 
     def result_of(self, step: str) -> Mapping[str, Any] | None:
         """Return what `done` stored for `step`, in this or an earlier attempt; None when it never was."""

@@ -72,7 +72,7 @@ class RestApi:
         context.journal.intend(CALL, prepared.name, sent)
         answer = self._answered(prepared, context)
         result, warnings = _result(answer, prepared.secrets)
-        context.journal.done(CALL, _kept(result, prepared.secrets))
+        context.journal.done(CALL, _kept(result, prepared.secrets), answer=result)
         return Outcome(result, _references(endpoint, result), warnings)
 
     def reconcile(self, config: Mapping[str, Any], context: Context, step: str) -> Verdict:

@@ -165,11 +165,15 @@ def _secrets_of_body(endpoint: Endpoint) -> tuple[str, ...]:
     while rest:
         match rest.pop():
             case dict() as members:
-                found += [one for name, one in members.items() if isinstance(one, str) and is_telling(name)]
+                found += [_plain(one) for name, one in members.items() if _is_secret(name, one)]
                 rest += members.values()
             case list() as entries:
                 rest += entries
     return tuple(found)
+
+
+def _is_secret(name: str, value: Any) -> bool:
+    return is_telling(name) and isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 def _headers(given: Mapping[str, Any]) -> dict[str, str]:

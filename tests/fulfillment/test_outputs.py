@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fulfillment.outputs import LONGEST_VALUE, capture
+from fulfillment.outputs import LONGEST_VALUE, capture, secret_values, texts_in, without
 from pao.core.errors import ActionFailed, TemplateError
 
 RESULT = {
@@ -95,3 +95,34 @@ def test_a_missing_required_output_fails_after_the_effect() -> None:
 
 def test_nothing_is_captured_without_outputs() -> None:
     assert capture({}, RESULT, _render).values == {}
+
+
+@pytest.mark.parametrize(
+    ("expression", "found"),
+    [
+        ("body.password", ["generated"]),
+        ("status", [201]),
+        ("body.ready", [False]),
+        ("body.list", [1, 2]),
+        ("body.list[?id==`2`].id", [2]),
+        ("body.nothing", []),
+        ("body.nowhere", []),
+        ("body.[", []),
+        ("{{.output.password}}", []),
+    ],
+)
+def test_values_of_secret_outputs_are_found_whatever_their_type(expression: str, found: list[Any]) -> None:
+    outputs = {"key": {"from": expression, "secret": True}, "open": "headers.location"}
+    assert list(secret_values(outputs, RESULT)) == found
+
+
+def test_a_secret_value_is_masked_where_it_stands_and_what_only_resembles_it_is_not() -> None:
+    value = {"a": 1, "b": [True, 1.5, "1"], "c": {"d": None, "e": "x1"}}
+    masked = {"a": "[secret]", "b": [True, 1.5, "1"], "c": {"d": None, "e": "x1"}}
+    assert without(value, [1]) == masked
+    assert without(value, []) == value
+    assert without([True, 1, False], [True]) == ["[secret]", 1, False]
+
+
+def test_texts_of_values_hold_numbers_as_they_are_written() -> None:
+    assert texts_in({"a": ["x", 7, 1.5], "b": {"c": True, "d": None}}) == ["x", "7", "1.5"]

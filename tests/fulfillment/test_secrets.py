@@ -66,7 +66,7 @@ def test_a_password_reaches_the_endpoint_and_nothing_else(
 
     assert CANARY in f"{seen.target} {seen.headers} {seen.body.decode()}"
     assert state_of(request) == ("completed" if status == 201 else "failed")
-    assert _rows_with_canary() == []
+    assert _rows_with(CANARY) == []
     assert CANARY not in caplog.text
 
 
@@ -87,8 +87,57 @@ def test_a_secret_output_is_sealed_and_still_reaches_a_later_call(
 
     assert state_of(request) == "completed"
     assert (task_of(request).outputs, task_of(request).sealed_outputs != "") == ({}, True)
-    assert _rows_with_canary() == []
+    assert _rows_with(CANARY) == []
     assert CANARY not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"word": 90817263},
+        {"word": 9081.7263, "deep": [{"copy": 9081.7263}]},
+        {"word": "zq7", "note": "made with zq7"},
+        {"password": CANARY, "note": f"made with {CANARY}"},  # masked by its name before the journal sees it
+        {"word": CANARY, "rows": ["x" * 100] * 1000, "note": f"made with {CANARY}"},  # more than the journal keeps
+    ],
+    ids=["number", "fraction", "short", "telling name", "long answer"],
+)
+def test_a_secret_output_of_any_kind_is_shown_nowhere(
+    settings: Settings, caplog: pytest.LogCaptureFixture, said: dict[str, Any]
+) -> None:
+    """Neither its own answer, nor the call that uses it, nor a refusal that repeats it shows the value."""
+    name = next(iter(said))
+    value = str(said[name])
+    first = answer(201, json.dumps(said).encode(), Content_Type="application/json")
+    with FaultServer([first, answer(400, f"{value} is not accepted".encode())]) as server:
+        settings.PAO_REST_ALLOWED_TARGETS = [server.url]
+        make = rest(f"{server.url}/databases", outputs={"word": {"from": f"body.{name}", "secret": True}})
+        use = rest(f"{server.url}/users")
+        use["config"]["headers"] = {"X-One": "{{.output.word}}"}
+        request = _submit(make, use, word="another-word")
+        with caplog.at_level("INFO"):
+            run_all(request)
+        assert server.requests[1].headers["x-one"] == value
+
+    assert task_of(request, 1).state_reason["code"] == "CALL_REFUSED"
+    assert sealing.unseal(task_of(request).sealed_outputs) == {"word": said[name]}
+    assert _rows_with(value) == []
+    assert value not in caplog.text
+
+
+def test_a_short_password_is_shown_nowhere(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    said = answer(201, b'{"note": "made with zq7", "word": "zq7"}', Content_Type="application/json")
+    with FaultServer([said]) as server:
+        settings.PAO_REST_ALLOWED_TARGETS = [server.url]
+        call = rest(f"{server.url}/databases", outputs={"note": "body.note"})
+        _word_in_header(call)
+        request = _submit(call, word="zq7")
+        with caplog.at_level("INFO"):
+            run(task_of(request))
+
+    assert sealing.unseal(task_of(request).sealed_outputs) == {"note": "made with zq7"}
+    assert _rows_with("zq7") == []
+    assert "zq7" not in caplog.text
 
 
 def test_an_output_that_repeats_a_password_is_sealed_whatever_the_document_says(settings: Settings) -> None:
@@ -118,16 +167,18 @@ def test_a_defect_that_carries_the_password_does_not_tell_it(
         run(task_of(request))
 
     assert task_of(request).state_reason["code"] == "INTERNAL_ERROR"
-    assert _rows_with_canary() == []
+    assert _rows_with(CANARY) == []
     assert CANARY not in caplog.text
 
 
-def _submit(*actions: dict[str, Any]) -> ResourceRequest:
-    word = {"id": "word", "name": "Word", "type": "password"}
-    serve(item(mode="automatic", actions=list(actions), fields=[word]))
-    return submitted("database-small-test", {"name": "my-thing", "basic": {"word": CANARY}})
+def _submit(*actions: dict[str, Any], word: str = CANARY) -> ResourceRequest:
+    field = {"id": "word", "name": "Word", "type": "password"}
+    serve(item(mode="automatic", actions=list(actions), fields=[field]))
+    return submitted("database-small-test", {"name": "my-thing", "basic": {"word": word}})
 
 
-def _rows_with_canary() -> list[str]:
+def _rows_with(value: str) -> list[str]:
+    """Return the rows that show the value; sealed columns may hold any letters."""
     rows = (row for model in ROWS for row in serializers.serialize("python", model._default_manager.all()))
-    return [f"{row['model']}: {row['fields']}" for row in rows if CANARY in json.dumps(row, default=str)]
+    shown = ({"model": row["model"], **row["fields"], "sealed_outputs": "", "sealed_values": ""} for row in rows)
+    return [str(row) for row in shown if value in json.dumps(row, default=str)]

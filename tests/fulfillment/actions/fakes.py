@@ -26,7 +26,8 @@ class MemoryJournal:
             raise self.lost
         self.intents.append((step, description, dict(sent)))
 
-    def done(self, step: str, result: Mapping[str, Any]) -> None:
+    def done(self, step: str, result: Mapping[str, Any], *, answer: Mapping[str, Any] | None = None) -> None:
+        del answer
         self.results[step] = dict(result)
 
     def result_of(self, step: str) -> Mapping[str, Any] | None:

@@ -17,6 +17,7 @@ from pao.clients.redaction import (
     masked_headers,
     masked_text,
     masked_url,
+    masked_value,
     secrets_in,
 )
 
@@ -74,9 +75,40 @@ def test_a_known_secret_is_masked_in_every_derived_form(form: str) -> None:
     assert shown.startswith(f"before {MASK}")
 
 
-def test_short_values_are_not_searched_for() -> None:
-    # "a" as a secret would mask half of every text and so tell what it is (B66).
-    assert masked_text("a banana", ["a", "banan"]) == "a banana"
+@pytest.mark.parametrize(
+    ("text", "secret", "shown"),
+    [
+        ("a banana", "a", "a banana"),  # would mask half of every text and so tell what it is (B66)
+        ("a banana", "banan", "a banana"),
+        ("step 12 of 12", "12", "step 12 of 12"),
+        ("zq7", "zq7", MASK),
+        ("code=zq7&x=1", "zq7", f"code={MASK}&x=1"),
+        ('{"code": "zq7"}', "zq7", f'{{"code": "{MASK}"}}'),
+        ("user_zq7.", "zq7", f"user_{MASK}."),
+        ("/a%20zq7/b", "zq7", f"/a%20{MASK}/b"),
+        ('"line\\nzq7"', "zq7", f'"line\\n{MASK}"'),
+        ("xzq7 zq78", "zq7", "xzq7 zq78"),
+        ("pin a%2Fb", "a/b", f"pin {MASK}"),
+        ("x!ab!y", "!ab!", f"x{MASK}y"),  # its own edges are no letters: it is found within words too
+        ("enE3", "zq7", MASK),
+    ],
+)
+def test_short_values_are_searched_for_as_whole_words(text: str, secret: str, shown: str) -> None:
+    assert masked_text(text, [secret]) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "secret", "shown"),
+    [
+        ({"otp": 90817263, "other": 90817264}, "90817263", {"otp": MASK, "other": 90817264}),
+        ([1.5, -7, 7], "1.5", [MASK, -7, 7]),
+        (["a", "a banana", 1], "a", [MASK, "a banana", 1]),  # a whole value is masked however short it is
+        ([True, None, 1], "1", [True, None, MASK]),
+        (["", 0], "", ["", 0]),
+    ],
+)
+def test_numbers_and_whole_values_are_masked(value: object, secret: str, shown: object) -> None:
+    assert masked_value(value, [secret]) == shown
 
 
 @given(
@@ -141,4 +173,5 @@ def test_secrets_of_headers() -> None:
     found = secrets_in({"Authorization": f"Basic {basic}", "X-Api-Key": "abcdefg", "Accept": "application/json"})
     assert {"hunter22", basic, "abcdefg", "pao:hunter22"} <= set(found)
     assert "application/json" not in found
+    assert "pw1" in secrets_in({"Authorization": "Basic " + base64.b64encode(b"pao:pw1").decode()})
     assert secrets_in({"Authorization": "Basic not-base64!"}) == ("Basic not-base64!", "not-base64!")
