@@ -24,7 +24,7 @@ class TaskAttempt(Record):
     worker = models.CharField(max_length=127)
     outcome = models.CharField(max_length=15, choices=AttemptOutcome, default=AttemptOutcome.RUNNING)
     finished_at = models.DateTimeField(null=True, blank=True)
-    error = models.JSONField(default=dict)
+    error = models.JSONField(default=dict, help_text="Why it failed: code, sentence and next_step; else empty.")
 
     class Meta:
         ordering = ["task", "number"]
@@ -43,7 +43,6 @@ class EffectOutcome(models.TextChoices):
     INTENDED = "intended", "Intended, no answer recorded"
     DONE = "done", "Done"
     REFUSED = "refused", "Certainly not done"
-    DENIED = "denied", "A person confirmed that it did not happen"
 
 
 class Effect(Record):

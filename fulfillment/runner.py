@@ -6,8 +6,8 @@ Only trouble with the machinery before the claim is raised, so that the queue de
 
 import traceback
 import uuid
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 
 import structlog
 from django.conf import settings
@@ -38,10 +38,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Ending:
-    """How an attempt ended, and the verb that stores it (it answers whether the task was still this worker's)."""
+    """How an attempt ended, the verb that stores it (it answers whether the task was still this worker's), and why."""
 
     outcome: AttemptOutcome
     store: Callable[[], bool]
+    error: Mapping[str, str] = field(default_factory=dict)
 
 
 def perform(task_id: uuid.UUID, attempt: int, worker: str) -> str:
@@ -128,7 +129,9 @@ def _failure(lease: progress.Lease, journal: TaskJournal, error: PaoError) -> En
         journal.refused(lease.attempt)
     reason = from_error(error)
     reason = replace(reason, sentence=journal.masked(reason.sentence))
-    return Ending(AttemptOutcome.FAILED, lambda: progress.fail(lease, reason=reason, references=references))
+    return Ending(
+        AttemptOutcome.FAILED, lambda: progress.fail(lease, reason=reason, references=references), reason.as_dict()
+    )
 
 
 def _defect(error: Exception, journal: TaskJournal) -> PaoError:
@@ -147,7 +150,7 @@ def _record(lease: progress.Lease, ending: Ending) -> AttemptOutcome:
     def store() -> AttemptOutcome:
         outcome = ending.outcome if ending.store() else AttemptOutcome.LATE
         TaskAttempt.objects.filter(task_id=lease.task_id, number=lease.attempt).update(
-            outcome=outcome, finished_at=now()
+            outcome=outcome, finished_at=now(), error=ending.error
         )
         return outcome
 

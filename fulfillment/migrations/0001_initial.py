@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ('step', models.CharField(max_length=127)),
                 ('description', models.CharField(max_length=500)),
                 ('sent', models.JSONField(default=dict, help_text='What was to be sent, masked and bounded.')),
-                ('outcome', models.CharField(choices=[('intended', 'Intended, no answer recorded'), ('done', 'Done'), ('refused', 'Certainly not done'), ('denied', 'A person confirmed that it did not happen')], default='intended', max_length=15)),
+                ('outcome', models.CharField(choices=[('intended', 'Intended, no answer recorded'), ('done', 'Done'), ('refused', 'Certainly not done')], default='intended', max_length=15)),
                 ('result', models.JSONField(default=dict)),
                 ('evidence', models.CharField(blank=True, default='', max_length=1000)),
                 ('answered_at', models.DateTimeField(blank=True, null=True)),
@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['id'],
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'task', 'attempt', 'step'), name='effect_step_unique'), models.CheckConstraint(condition=models.Q(('outcome__in', ['intended', 'done', 'refused', 'denied'])), name='effect_outcome_known')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'task', 'attempt', 'step'), name='effect_step_unique'), models.CheckConstraint(condition=models.Q(('outcome__in', ['intended', 'done', 'refused'])), name='effect_outcome_known')],
             },
         ),
         migrations.CreateModel(
@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
                 ('worker', models.CharField(max_length=127)),
                 ('outcome', models.CharField(choices=[('running', 'Running'), ('completed', 'Completed'), ('failed', 'Failed'), ('lost', 'Lost with its worker'), ('late', 'Ended after the task had moved on')], default='running', max_length=15)),
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('error', models.JSONField(default=dict)),
+                ('error', models.JSONField(default=dict, help_text='Why it failed: code, sentence and next_step; else empty.')),
                 ('task', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attempts', to='requests.fulfillmenttask')),
             ],
             options={

@@ -135,6 +135,18 @@ class TestCertainFailures:
         assert (state_of(single), len(tickets_of(sandbox, task))) == ("completed", 1)
         assert attempts(task) == [(1, "failed"), (2, "completed")]
 
+    def test_why_an_attempt_failed_stays_readable_after_a_retry(
+        self, sandbox: Sandbox, single: ResourceRequest
+    ) -> None:
+        arm(sandbox, CREATE, "400")
+        run(task_of(single))
+        why = task_of(single).state_reason
+        retry(resource_request_id=single.pk, by=OPERATOR)
+        run(task_of(single))
+
+        assert set(why) == {"code", "sentence", "next_step"}
+        assert list(TaskAttempt.objects.order_by("number").values_list("error", flat=True)) == [why, {}]
+
     def test_a_rate_limit_longer_than_the_attempt_is_told_and_not_waited_for(
         self, sandbox: Sandbox, single: ResourceRequest
     ) -> None:
