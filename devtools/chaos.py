@@ -2,7 +2,8 @@
 
 Counted in the database and in the sandbox's ledger, which no fault touches: accepted requests that are lost, outside
 effects that are doubled, requests that neither ended nor stand before a person with a reason, completed tasks without
-their ticket. Any of these above zero is a failure. The seed repeats the order of the blows, not their exact moment.
+their ticket or call, links that are missing or lead the wrong way. Any of these above zero is a failure. The seed
+repeats the order of the blows, not their exact moment.
 """
 
 import argparse
@@ -164,7 +165,9 @@ def _strike(rig: Rig) -> None:
         ("web killed", lambda rig: rig.processes[f"web-{rig.chance.choice(['manual', 'automatic'])}"].kill()),
         ("database crashed", _crash_database),
         ("queue lost", _lose_queue),
-        ("worker frozen", _freeze_worker),
+        ("worker frozen", lambda rig: _freeze(rig, f"worker-{rig.chance.choice('12')}")),
+        ("relay frozen", lambda rig: _freeze(rig, f"relay-{rig.chance.choice('12')}")),
+        ("web frozen", lambda rig: _freeze(rig, f"web-{rig.chance.choice(['manual', 'automatic'])}")),
         ("jira faulty", lambda rig: _faulty(rig, "jira")),
         ("queue faulty", lambda rig: _faulty(rig, "queue")),
     ]
@@ -188,14 +191,14 @@ def _queue_address(rig: Rig) -> str:
     return f"http://127.0.0.1:{rig.proxies['queue'].target[1]}"
 
 
-def _freeze_worker(rig: Rig) -> None:
-    """Stop a worker for longer than its lease, while the other blows go on."""
-    worker = rig.processes[f"worker-{rig.chance.choice('12')}"]
+def _freeze(rig: Rig, name: str) -> None:
+    """Stop a process for longer than a worker's lease, while the other blows go on."""
+    frozen = rig.processes[name]
 
     def freeze() -> None:
-        worker.freeze()
+        frozen.freeze()
         rig.over.wait(FROZEN_SECONDS)
-        worker.thaw()
+        frozen.thaw()
 
     threading.Thread(target=freeze, name="freezer").start()
 
@@ -250,7 +253,8 @@ def _report(rig: Rig, before: Figures, after: Figures, seed: int) -> int:
         print(f"  ✘ {problem}")
     if not problems:
         print(
-            f"  ✔ {len(rig.accepted)} accepted: 0 lost, 0 doubled, 0 without a reason, 0 completed without their ticket"
+            f"  ✔ {len(rig.accepted)} accepted: 0 lost, 0 doubled, 0 without a reason, "
+            "0 completed without their ticket, call or links"
         )
     return int(bool(problems))
 

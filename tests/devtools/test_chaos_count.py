@@ -1,0 +1,78 @@
+"""What chaos counts: every way in which the ledger can differ from what PAO believes is a problem in words."""
+
+from typing import Any
+
+import pytest
+
+from devtools.chaos_count import Figures, Task, compare
+
+DATABASE = Task("t1", "r1", "jira-ticket", "completed", "database", (), ("DBA-1",))
+SECRETS = Task("t2", "r1", "jira-ticket", "completed", "secrets", ("database",), ("SEC-1",))
+APP = Task("t3", "r1", "jira-ticket", "completed", "app", ("database", "secrets"), ("APP-1",))
+OTHER = Task("t4", "r2", "jira-ticket", "completed", "database", (), ("DBA-2",))  # of another request
+CALL = Task("t5", "r3", "rest-api", "completed", "", (), ())
+TASKS = [DATABASE, SECRETS, APP, OTHER, CALL]
+
+
+def effect(kind: str, target: str, marker: str | None = None, key: str | None = None) -> dict[str, Any]:
+    """Return a line of the ledger."""
+    return {"effect": kind, "target": target, "marker": marker, "idempotency_key": key}
+
+
+def created(task: Task) -> dict[str, Any]:
+    """Return the line of a task's ticket."""
+    return effect("create", task.keys[0], f"pao-task-{task.id}")
+
+
+LINKS = [effect("link", f"{one} -> {two}") for one, two in (("DBA-1", "SEC-1"), ("DBA-1", "APP-1"), ("SEC-1", "APP-1"))]
+CALLED = effect("rest-call", "db-1", key="t5")
+WHOLE = [created(DATABASE), created(SECRETS), created(APP), created(OTHER), *LINKS, CALLED]
+
+
+def compared(effects: list[dict[str, Any]], tasks: list[Task] = TASKS) -> Figures:
+    """Return the figures of a ledger."""
+    figures = Figures(accepted=3)
+    compare(figures, effects, tasks)
+    return figures
+
+
+def test_a_ledger_that_is_as_it_should_be_is_no_problem() -> None:
+    assert compared(WHOLE).problems(everything_ended=True) == []
+    assert compared(WHOLE).effects == len(WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("effects", "problem"),
+    [
+        pytest.param([*WHOLE, WHOLE[0]], "1 outside effects doubled: pao-task-t1", id="a ticket twice"),
+        pytest.param([*WHOLE, CALLED], "1 outside effects doubled: t5", id="a call twice"),
+        pytest.param([*WHOLE, LINKS[0]], "1 outside effects doubled: DBA-1 -> SEC-1", id="a link twice"),
+        pytest.param(WHOLE[1:], "1 completed tasks without their ticket: t1", id="no ticket"),
+        pytest.param(WHOLE[:-1], "1 completed tasks without their call: t5", id="no call"),
+        pytest.param(WHOLE[:4] + WHOLE[5:], "1 links missing: DBA-1 -> SEC-1", id="a missing link"),
+    ],
+)
+def test_what_is_missing_or_doubled_is_a_problem_at_any_time(effects: list[dict[str, Any]], problem: str) -> None:
+    assert problem in compared(effects).problems()
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        (effect("create", "DBA-9", "pao-task-x"), "1 outside effects that no task knows: pao-task-x"),
+        (effect("rest-call", "db-9", key="x"), "1 outside effects that no task knows: x"),
+        (effect("link", "SEC-1 -> DBA-1"), "1 links that nothing asks for: SEC-1 -> DBA-1"),  # reversed
+        (effect("link", "DBA-2 -> APP-1"), "1 links that nothing asks for: DBA-2 -> APP-1"),  # another request's
+    ],
+)
+def test_what_nothing_asks_for_is_a_problem_at_the_end(more: dict[str, Any], problem: str) -> None:
+    """Before the end it may belong to a task that has not recorded it yet."""
+    figures = compared([*WHOLE, more])
+    assert figures.problems() == []
+    assert figures.problems(everything_ended=True) == [problem]
+
+
+def test_a_link_to_a_task_that_is_not_completed_is_not_missed() -> None:
+    waiting = Task("t3", "r1", "jira-ticket", "failed", "app", ("database", "secrets"), ("APP-1",))
+    without = [one for one in WHOLE if not one["target"].endswith("-> APP-1")]
+    assert compared(without, [DATABASE, SECRETS, waiting, OTHER, CALL]).problems() == []
