@@ -22,7 +22,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from devtools.sqs import SqsStandIn
-from devtools.sqs_http import HOST
+from devtools.sqs.http import HOST
 from tests.devtools.sqs_wire import Wire, entry, until
 
 

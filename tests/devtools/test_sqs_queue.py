@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devtools.sqs_attributes import QueueAttributes
-from devtools.sqs_errors import SqsError
-from devtools.sqs_queue import DEDUPLICATION_SECONDS, PURGE_PAUSE_SECONDS, FifoQueue, Message, renewed
+from devtools.sqs.attributes import QueueAttributes
+from devtools.sqs.errors import SqsError
+from devtools.sqs.queue import DEDUPLICATION_SECONDS, PURGE_PAUSE_SECONDS, FifoQueue, Message, renewed
 
 
 @dataclass

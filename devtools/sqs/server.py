@@ -14,7 +14,7 @@ import argparse
 import signal
 import threading
 
-from devtools.sqs_http import SqsServer
+from devtools.sqs.http import SqsServer
 
 DEFAULT_PORT = 9324
 
@@ -65,7 +65,3 @@ def main() -> None:
     print(f"SQS stand-in: {stand_in.start()}", flush=True)
     asked_to_end.wait()
     stand_in.stop()
-
-
-if __name__ == "__main__":
-    main()

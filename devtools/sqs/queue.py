@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from devtools.sqs_attributes import MAX_VISIBILITY_SECONDS, QueueAttributes
-from devtools.sqs_errors import SqsError, invalid_value
+from devtools.sqs.attributes import MAX_VISIBILITY_SECONDS, QueueAttributes
+from devtools.sqs.errors import SqsError, invalid_value
 
 DEDUPLICATION_SECONDS = 300
 PURGE_PAUSE_SECONDS = 60

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from devtools.sqs_errors import SqsError, invalid_value
+from devtools.sqs.errors import SqsError, invalid_value
 
 MAX_BATCH = 10
 Parameters = dict[str, Any]

@@ -7,10 +7,10 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from devtools.sqs_attributes import QueueAttributes
-from devtools.sqs_errors import SqsError, invalid_value
-from devtools.sqs_parameters import MAX_BATCH, Parameters, mapping, names, number, text
-from devtools.sqs_queue import FifoQueue, renewed
+from devtools.sqs.attributes import QueueAttributes
+from devtools.sqs.errors import SqsError, invalid_value
+from devtools.sqs.parameters import MAX_BATCH, Parameters, mapping, names, number, text
+from devtools.sqs.queue import FifoQueue, renewed
 
 ACCOUNT = "000000000000"
 _QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,75}\.fifo")

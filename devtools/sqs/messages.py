@@ -6,8 +6,8 @@ import re
 import struct
 from typing import Any
 
-from devtools.sqs_errors import SqsError
-from devtools.sqs_queue import Message
+from devtools.sqs.errors import SqsError
+from devtools.sqs.queue import Message
 
 SENDER_ID = "AIDASTANDIN"
 _MAX_ID_LENGTH = 128

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from devtools.sqs_errors import SqsError
+from devtools.sqs.errors import SqsError
 
 MAX_VISIBILITY_SECONDS = 43_200
 MAX_WAIT_SECONDS = 20

@@ -8,12 +8,12 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from devtools import sqs_messages
-from devtools.sqs_attributes import MAX_MESSAGE_BYTES, MAX_VISIBILITY_SECONDS, MAX_WAIT_SECONDS
-from devtools.sqs_errors import SqsError, invalid_value
-from devtools.sqs_parameters import MAX_BATCH, Parameters, check_names, entries, names, number, text
-from devtools.sqs_queue import FifoQueue, Message
-from devtools.sqs_registry import Registry
+from devtools.sqs import messages as wire_messages
+from devtools.sqs.attributes import MAX_MESSAGE_BYTES, MAX_VISIBILITY_SECONDS, MAX_WAIT_SECONDS
+from devtools.sqs.errors import SqsError, invalid_value
+from devtools.sqs.parameters import MAX_BATCH, Parameters, check_names, entries, names, number, text
+from devtools.sqs.queue import FifoQueue, Message
+from devtools.sqs.registry import Registry
 
 # These change nothing a long poll waits for.
 _READS = {"GetQueueUrl", "ListQueues", "GetQueueAttributes", "ListDeadLetterSourceQueues", "ListMessageMoveTasks"}
@@ -90,10 +90,10 @@ class SqsService:
 
     def _send_message(self, parameters: Parameters) -> dict[str, Any]:
         queue = self._registry.addressed(parameters)
-        body = sqs_messages.check_body(parameters.get("MessageBody"))
-        attributes = sqs_messages.check_attributes(parameters.get("MessageAttributes", {}))
+        body = wire_messages.check_body(parameters.get("MessageBody"))
+        attributes = wire_messages.check_attributes(parameters.get("MessageAttributes", {}))
         limit = queue.attributes.number("MaximumMessageSize")
-        if sqs_messages.size(body, attributes) > limit:
+        if wire_messages.size(body, attributes) > limit:
             raise SqsError("InvalidParameterValue", f"Message must be shorter than {limit} bytes.")
         if parameters.get("DelaySeconds"):
             raise invalid_value(
@@ -101,17 +101,17 @@ class SqsService:
             )
         sent = queue.send(
             body=body,
-            group_id=sqs_messages.check_id(parameters["MessageGroupId"], "MessageGroupId"),
+            group_id=wire_messages.check_id(parameters["MessageGroupId"], "MessageGroupId"),
             deduplication_id=_deduplication_id(queue, parameters, body),
             attributes=attributes,
         )
         answer = {
             "MessageId": sent.message_id,
             "SequenceNumber": str(sent.sequence),
-            "MD5OfMessageBody": sqs_messages.body_md5(body),
+            "MD5OfMessageBody": wire_messages.body_md5(body),
         }
         if attributes:
-            answer["MD5OfMessageAttributes"] = sqs_messages.attributes_md5(attributes)
+            answer["MD5OfMessageAttributes"] = wire_messages.attributes_md5(attributes)
         return answer
 
     def _receive_message(self, parameters: Parameters, client_waits: Callable[[], bool]) -> dict[str, Any]:
@@ -147,7 +147,7 @@ class SqsService:
         finally:
             self._polls[queue.name] -= 1
         found = [
-            sqs_messages.as_received(message, system_names=system_names, attribute_names=attribute_names)
+            wire_messages.as_received(message, system_names=system_names, attribute_names=attribute_names)
             for message in messages
         ]
         return {"Messages": found} if found else {}
@@ -180,7 +180,7 @@ class SqsService:
         return {}
 
     def _send_message_batch(self, parameters: Parameters) -> dict[str, Any]:
-        total = sum(map(sqs_messages.size_of_entry, entries(parameters)))
+        total = sum(map(wire_messages.size_of_entry, entries(parameters)))
         if total > MAX_MESSAGE_BYTES:
             raise SqsError(
                 "BatchRequestTooLong", f"Batch requests cannot be longer than {MAX_MESSAGE_BYTES} bytes, not {total}."
@@ -204,7 +204,7 @@ class SqsService:
 
 def _deduplication_id(queue: FifoQueue, parameters: Parameters, body: str) -> str:
     if "MessageDeduplicationId" in parameters:
-        return sqs_messages.check_id(parameters["MessageDeduplicationId"], "MessageDeduplicationId")
+        return wire_messages.check_id(parameters["MessageDeduplicationId"], "MessageDeduplicationId")
     if queue.attributes.is_set("ContentBasedDeduplication", "true"):
         return hashlib.sha256(body.encode()).hexdigest()
     raise SqsError(

@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from devtools.sqs_errors import SqsError
-from devtools.sqs_service import SqsService
+from devtools.sqs.errors import SqsError
+from devtools.sqs.service import SqsService
 
 HOST = "127.0.0.1"
 _TARGET_PREFIX = "AmazonSQS."
