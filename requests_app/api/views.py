@@ -1,6 +1,7 @@
 """The API of requests: submit, read, retry, abort."""
 
 import uuid
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.db.models import Q, QuerySet
@@ -198,11 +199,25 @@ class LogsView(ApiView):
         return answer({"lines": [shapes.log_line(line) for line in lines], "after": lines[-1].pk if lines else after})
 
 
-class RetryView(ApiView):
-    """The verb retry."""
+class VerbView(ApiView):
+    """A verb of people about one request."""
 
     query_parameters: ClassVar = {"POST": ()}
     idempotency = "optional"
+
+    def press(self, verb: Callable[..., ResourceRequest], body: shapes.VerbBody, request_id: uuid.UUID) -> Response:
+        """Call the verb with the checked body, once for each Idempotency-Key, when the caller may act."""
+        body.is_valid(raise_exception=True)
+        with idempotent(self.request) as call:
+            if call.replay is not None:
+                return call.replay
+            _must_be_allowed(self, request_id)
+            moved = verb(resource_request_id=request_id, by=self.principal, **body.validated_data)
+            return call.answer(shapes.request_detail(moved, queries.tasks_of(moved), self.principal), status=202)
+
+
+class RetryView(VerbView):
+    """The verb retry."""
 
     @extend_schema(
         operation_id="requests_retry",
@@ -212,21 +227,11 @@ class RetryView(ApiView):
     )
     def post(self, request: Request, request_id: uuid.UUID) -> Response:
         """Run what failed again; completed tasks stay, with their outputs."""
-        body = shapes.RetryBody(data=request.data)
-        body.is_valid(raise_exception=True)
-        with idempotent(request) as call:
-            if call.replay is not None:
-                return call.replay
-            _must_be_allowed(self, request_id)
-            moved = retry(resource_request_id=request_id, by=self.principal, **body.validated_data)
-            return call.answer(shapes.request_detail(moved, queries.tasks_of(moved), self.principal), status=202)
+        return self.press(retry, shapes.RetryBody(data=request.data), request_id)
 
 
-class AbortView(ApiView):
+class AbortView(VerbView):
     """The verb abort."""
-
-    query_parameters: ClassVar = {"POST": ()}
-    idempotency = "optional"
 
     @extend_schema(
         operation_id="requests_abort",
@@ -236,14 +241,7 @@ class AbortView(ApiView):
     )
     def post(self, request: Request, request_id: uuid.UUID) -> Response:
         """End a request for good; what already runs finishes and is listed."""
-        body = shapes.VerbBody(data=request.data)
-        body.is_valid(raise_exception=True)
-        with idempotent(request) as call:
-            if call.replay is not None:
-                return call.replay
-            _must_be_allowed(self, request_id)
-            moved = abort(resource_request_id=request_id, by=self.principal, **body.validated_data)
-            return call.answer(shapes.request_detail(moved, queries.tasks_of(moved), self.principal), status=202)
+        return self.press(abort, shapes.VerbBody(data=request.data), request_id)
 
 
 def _must_be_allowed(view: ApiView, request_id: uuid.UUID) -> None:
