@@ -189,6 +189,15 @@ def test_a_bundle_lists_its_items(api: Api) -> None:
     assert data["components"] == ["item-app-test", "item-database-test", "item-secrets-test"]
 
 
+@pytest.mark.parametrize("route", ["", "/form"])
+@pytest.mark.parametrize("headers", [{}, {"If-None-Match": "*"}], ids=["plain", "conditional"])
+def test_an_entry_without_a_version_is_404(api: Api, route: str, headers: dict[str, str]) -> None:
+    serve(item())
+    CatalogEntry.objects.update(current=None)
+    answer = as_described(api().get(f"{LIST}/database-small-test{route}", headers=headers))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "CATALOG_ITEM_NOT_FOUND")
+
+
 def test_a_form_is_a_json_schema_that_accepts_its_own_defaults(api: Api) -> None:
     serve(item(fields=[{"id": "size", "name": "Size", "type": "number", "default": 5}]))
     data = as_described(api().get(f"{LIST}/database-small-test/form")).json()["data"]
