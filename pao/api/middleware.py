@@ -55,7 +55,7 @@ class ApiShapeMiddleware:
             return response
         is_html = response.headers.get("Content-Type", "").startswith("text/html")
         if response.status_code >= HTTPStatus.BAD_REQUEST and is_html:
-            response.close()
+            # The replaced page is not closed: that would tell Django that the request has ended, and it goes on.
             response = error_response(for_status(response.status_code))
         response.headers.setdefault("Cache-Control", "private, no-store")
         return response
