@@ -118,6 +118,7 @@ def test_every_waiting_poll_gets_its_own_message(wire: Wire, poll: Callable[[str
     url = wire.queue()
     polls = [poll(url), poll(url)]
     wire.send(url, "a", group="a")
+    until(lambda: any(answer.done() for answer in polls))  # else one poll may take both
     wire.send(url, "b", group="b")
     assert sorted(body for answer in polls for body in answer.result(timeout=15)) == ["a", "b"]
 
