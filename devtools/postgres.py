@@ -227,7 +227,8 @@ class EmbeddedPostgres:
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
             "unix_socket_directories": "",
-            "max_connections": "100",
+            # Each test worker has threads that all write at once: fifty of two workers meet what others have open.
+            "max_connections": "400",
             "password_encryption": "scram-sha-256",
             "timezone": "UTC",
             "log_timezone": "UTC",

@@ -58,7 +58,7 @@ def tell(url: str, *statements: str) -> None:
     [
         ("SELECT current_user || ' ' || current_database()", "pao pao"),
         ("SHOW listen_addresses", "127.0.0.1"),
-        ("SHOW max_connections", "100"),
+        ("SHOW max_connections", "400"),
         ("SHOW server_encoding", "UTF8"),
         ("SHOW timezone", "UTC"),
         ("SHOW synchronous_commit", "on"),  # a crash must not lose commits, in tests neither
