@@ -22,8 +22,9 @@ class Availability(models.TextChoices):
 
 
 class SyncStatus(models.TextChoices):
-    """How a sync ended."""
+    """How far a sync is, and how it ended."""
 
+    QUEUED = "queued", "Queued"
     RUNNING = "running", "Running"
     SUCCEEDED = "succeeded", "Succeeded"
     FAILED = "failed", "Failed"
@@ -35,7 +36,15 @@ class CatalogSync(Record):
     trigger = models.CharField(max_length=31)
     ref = models.CharField(max_length=255)
     commit = models.CharField(max_length=64, blank=True, default="")
+    previous_commit = models.CharField(max_length=64, blank=True, default="")
+    is_forced = models.BooleanField(
+        default=False, help_text="Whether the branch no longer holds the commit that was served before."
+    )
+    is_dry_run = models.BooleanField(default=False, help_text="Whether it only told what it would have done.")
+    generation = models.PositiveBigIntegerField(null=True, blank=True)
+    requested_by = models.CharField(max_length=255, blank=True, default="")
     status = models.CharField(max_length=15, choices=SyncStatus, default=SyncStatus.RUNNING)
+    started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     counts = models.JSONField(default=dict)
     findings = models.JSONField(default=list)
@@ -51,6 +60,41 @@ class CatalogSync(Record):
         return f"{self.ref} {self.commit[:8]} {self.status}"
 
 
+class CatalogGeneration(Record):
+    """Which commit a tenant's catalog is served from: one row, its number rises with every change of what is served."""
+
+    number = models.PositiveBigIntegerField()
+    commit = models.CharField(max_length=64)
+    sync = models.ForeignKey(CatalogSync, on_delete=models.PROTECT, related_name="+")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant"], name="one_generation_per_tenant")]
+
+    def __str__(self) -> str:
+        return f"{self.number} at {self.commit[:8]}"
+
+
+class WebhookDelivery(Record):
+    """A delivery that was taken in, so that the same one again starts nothing (B68)."""
+
+    source = models.CharField(max_length=31)
+    delivery_id = models.CharField(max_length=128)
+    event = models.CharField(max_length=63)
+    outcome = models.CharField(max_length=255)
+    sync = models.ForeignKey(CatalogSync, null=True, blank=True, on_delete=models.SET_NULL, related_name="deliveries")
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "webhook deliveries"
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "source", "delivery_id"], name="delivery_taken_in_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.delivery_id}"
+
+
 class CatalogEntry(Record):
     """An item or bundle under its id. What it says stands in its current version."""
 
@@ -61,6 +105,7 @@ class CatalogEntry(Record):
     description = models.TextField(blank=True, default="")
     owner_team = models.CharField(max_length=128, blank=True, default="")
     owner_contact = models.CharField(max_length=255, blank=True, default="")
+    code_owners = models.JSONField(default=list, help_text="Who owns its file by CODEOWNERS: users, teams, e-mails.")
     mode = models.CharField(max_length=15, help_text="How it is fulfilled: manual, automatic, sequential or parallel.")
     path = models.CharField(max_length=512)
     availability = models.CharField(max_length=15, choices=Availability, default=Availability.AVAILABLE)
