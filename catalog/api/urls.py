@@ -2,11 +2,11 @@
 
 from django.urls import path
 
-from catalog.api import views
+from catalog.api import form, views
 
 urlpatterns = [
     path("catalog", views.CatalogView.as_view(), name="api-catalog"),
     path("catalog/refresh", views.RefreshView.as_view(), name="api-catalog-refresh"),
     path("catalog/<slug:item_id>", views.EntryView.as_view(), name="api-catalog-entry"),
-    path("catalog/<slug:item_id>/form", views.FormView.as_view(), name="api-catalog-form"),
+    path("catalog/<slug:item_id>/form", form.FormView.as_view(), name="api-catalog-form"),
 ]
