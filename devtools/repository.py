@@ -1,14 +1,20 @@
-"""The demo's catalog: a real git repository, made from examples/demo-catalog with the sandbox's address filled in."""
+"""The demo's catalog: a real git repository of examples/starter and the author's four documents of examples/seed.
+
+The platform that the starter's REST action calls is the sandbox here.
+"""
 
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
-from devtools.parts import ROOT, SANDBOX_PORT
+import yaml
 
-SOURCE = ROOT / "examples" / "demo-catalog"
-_PLACE_HOLDER = f"http://127.0.0.1:{SANDBOX_PORT}"
+from devtools.parts import ROOT
+
+STARTER = ROOT / "examples" / "starter"
+SEED = ROOT / "examples" / "seed"
+PLATFORM = "https://platform.example.com"
 _AUTHOR = {
     "GIT_AUTHOR_NAME": "Platform Team",
     "GIT_AUTHOR_EMAIL": "platform@example.com",
@@ -25,15 +31,29 @@ def make(directory: Path, sandbox: str) -> Path:
     for old in directory.iterdir():
         if old.name != ".git":
             shutil.rmtree(old) if old.is_dir() else old.unlink()
-    shutil.copytree(SOURCE, directory, dirs_exist_ok=True)
-    for document in directory.rglob("*.yaml"):
-        text = document.read_text(encoding="utf-8")
-        if _PLACE_HOLDER in text:
-            document.write_text(text.replace(_PLACE_HOLDER, sandbox), encoding="utf-8")
+    for path, content in files().items():
+        target = directory / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content.replace(PLATFORM.encode(), sandbox.encode()))
     _git(directory, "add", "--all")
     if _git(directory, "status", "--porcelain"):
         _git(directory, "commit", "--quiet", "--message", "The catalog of the demo")
     return directory
+
+
+def files() -> dict[str, bytes]:
+    """Return path → content of the demo's catalog, with the platform's address as the starter names it."""
+    starter = {path.relative_to(STARTER).as_posix(): path for path in STARTER.rglob("*") if path.is_file()}
+    return {path: source.read_bytes() for path, source in (starter | _seed()).items()}
+
+
+def _seed() -> dict[str, Path]:
+    """Return where each of the author's documents stands in a repository: an item in the folder of its category."""
+    homes = {}
+    for source in SEED.glob("*.yaml"):
+        category = yaml.safe_load(source.read_bytes())["metadata"].get("category")
+        homes[f"catalog/{category}/{source.name}" if category else f"bundles/{source.name}"] = source
+    return homes
 
 
 def _git(directory: Path, *arguments: str) -> str:

@@ -20,7 +20,7 @@ from devtools.sandbox import Sandbox
 from devtools.sqs import SqsStandIn
 
 BUNDLE = "bundle-webapp-production"
-ITEM = "database-aurora-postgresql-reviewed"
+ITEM = "database-aurora-postgresql"
 ITEM_FORM = {"name": "orders-db", "basic": {"instanceName": "orders", "instanceClass": "db.t3.small"}}
 CREATE = "POST /rest/api/3/issue"
 

@@ -49,11 +49,6 @@ def _seed() -> dict[str, bytes]:
     return {f"{home}/{name}.yaml": (EXAMPLES / "seed" / f"{name}.yaml").read_bytes() for name, home in HOMES.items()}
 
 
-def _demo() -> dict[str, bytes]:
-    root = EXAMPLES / "demo-catalog"
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
-
-
 @pytest.mark.parametrize(("profile", "column"), [("strict", 0), ("relaxed", 1)])
 def test_exactly_the_findings_of_their_own_rules(profile: Profile, column: int) -> None:
     checked = check(_seed(), profile=profile)
@@ -80,20 +75,3 @@ def test_what_the_bundle_lacks_is_named() -> None:
         ".current.basic.storageSize",
         ".current.basic.secrets",
     ]
-
-
-def test_the_demo_catalog_holds_the_seed_word_for_word() -> None:
-    assert _seed().items() <= _demo().items()
-
-
-def test_the_rest_of_the_demo_catalog_is_without_a_finding() -> None:
-    checked = check(_demo(), profile="strict")
-    assert {finding.file for finding in checked.findings} == set(_seed())
-    assert {entry.document.metadata.id for entry in checked.entries} == {
-        "bundle-webapp-reviewed",
-        "compute-eks-reviewed",
-        "database-aurora-postgresql-reviewed",
-        "database-instant-sandbox",
-        "security-parameterstore-reviewed",
-        "storage-archive-alltypes",
-    }
