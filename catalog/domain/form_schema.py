@@ -185,14 +185,18 @@ def _file(field: Field) -> Schema:
     schema: Schema = {
         "type": "object",
         "properties": {
-            "fileId": {"type": "string", "pattern": FILE_ID_PATTERN},
+            "fileId": {"type": "string", "pattern": FILE_ID_PATTERN, "title": "Id of the uploaded file"},
             "name": text | {"pattern": FILE_NAME_PATTERN},
             "size": {"type": "integer", "minimum": 0, "maximum": NUMBER_CAP if limit is None else limit},
             "type": text | {"pattern": MEDIA_TYPE_PATTERN},
         },
-        "required": ["fileId", "name", "size", "type"],
         "additionalProperties": False,
     }
+    if field.required:
+        schema["required"] = ["fileId"]
+    else:
+        # `required` would make a form library demand the file: it draws the reference as an object of its own.
+        schema["dependencies"] = {member: ["fileId"] for member in ("name", "size", "type")}
     return schema | ({"x-pao-accept": list(accepted)} if accepted else {})
 
 
@@ -203,6 +207,8 @@ def _hints(field: Field) -> Schema:
     elif field.type == "multiselect" and field.enum:
         widget = "checkboxes"
     hints: Schema = {"ui:widget": widget} if widget else {}
+    if field.type == "file":
+        hints |= {member: {"ui:widget": "hidden"} for member in ("name", "size", "type")}
     if field.placeholder:
         hints["ui:placeholder"] = field.placeholder
     return hints

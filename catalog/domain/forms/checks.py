@@ -39,7 +39,8 @@ _CHARACTER_KINDS = tuple(re.compile(kind) for kind in ("[a-z]", "[A-Z]", "[0-9]"
 _STRENGTHS = {"": (0, 0), "weak": (0, 0), "medium": (8, 3), "strong": (12, 4)}
 # Enough digits for the quotient of any two floats, so that a remainder is never rounded or refused.
 _EXACT = Context(prec=700)
-_FILE_MEMBERS = {"fileId", "name", "size", "type"}
+_FILE_TEXTS = {"fileId": FILE_ID_PATTERN, "name": FILE_NAME_PATTERN, "type": MEDIA_TYPE_PATTERN}
+_FILE_MEMBERS = {*_FILE_TEXTS, "size"}
 
 
 class Problem(NamedTuple):
@@ -190,33 +191,36 @@ def _is_date(value: str) -> bool:
 
 def _file(field: Field, value: Any) -> Iterator[Problem]:
     if not isinstance(value, dict):
-        yield Problem("TYPE", "This must be a reference to an uploaded file, with fileId, name, size and type.")
+        yield Problem("TYPE", "This must be a reference to an uploaded file, such as its upload answered.")
+        return
+    if not value and field.required:
+        yield Problem("REQUIRED", "Choose a file.")
         return
     found = list(_file_members(value))
     yield from found
     if found:
         return
     limit = number(field, "maxSize")
-    if limit is not None and value["size"] > limit:
+    if limit is not None and value.get("size", 0) > limit:
         yield Problem("TOO_LONG", f"The file may have {limit} bytes at most.", "/size")
-    accepted = accepted_of(field)
-    if accepted and not any(_accepts(entry, value["name"].lower(), value["type"].lower()) for entry in accepted):
+    accepted, name, media_type = accepted_of(field), value.get("name"), value.get("type")
+    if not accepted or name is None or media_type is None:
+        return
+    if not any(_accepts(entry, name.lower(), media_type.lower()) for entry in accepted):
         yield Problem("FORMAT", f"The file must be one of {', '.join(accepted)}.", "/type")
 
 
 def _file_members(value: dict[str, Any]) -> Iterator[Problem]:
-    if value.keys() != _FILE_MEMBERS:
-        yield Problem("TYPE", "A reference to a file has the members fileId, name, size and type, and no others.")
+    if value.keys() - _FILE_MEMBERS or (value and "fileId" not in value):
+        yield Problem("TYPE", "A reference to a file has a fileId, may have name, size and type, and nothing else.")
         return
-    for name in ("fileId", "name", "type"):
-        if not isinstance(value[name], str):
+    for name, pattern in _FILE_TEXTS.items():
+        text = value.get(name, "")
+        if not isinstance(text, str):
             yield Problem("TYPE", f"The member {name} must be text.", f"/{name}")
-            return
-    shapes = {"fileId": FILE_ID_PATTERN, "name": FILE_NAME_PATTERN, "type": MEDIA_TYPE_PATTERN}
-    for name, pattern in shapes.items():
-        if len(value[name]) > FILE_NAME_CAP or not compile_pattern(pattern)(value[name]):
+        elif name in value and (len(text) > FILE_NAME_CAP or not compile_pattern(pattern)(text)):
             yield Problem("FORMAT", f"The member {name} is not what an upload answers.", f"/{name}")
-    size = value["size"]
+    size = value.get("size", 0)
     if not _is_number(size) or size != int(size) or not 0 <= size <= NUMBER_CAP:
         yield Problem("TYPE", "The member size must be a count of bytes.", "/size")
 

@@ -32,8 +32,10 @@ def validate(form: Form, data: object) -> dict[str, Any]:
     """Return the form data, exactly as typed, with the defaults of absent optional fields filled in.
 
     A default applies when the field is optional and its member is absent; null is no absence but a wrong type, and an
-    empty text stays an empty text. A required field is asked for even when it has a default: the form offers that. A
-    group without a value stays away. Members come in the order of the form, and nothing is shared with `data`.
+    empty text stays an empty text. A file is `{"fileId": …}`, or all four members that its upload answered; whoever
+    stores the data takes name, size and type from the upload. An optional file given as `{}` is absent. A required
+    field is asked for even when it has a default: the form offers that. A group without a value stays away. Members
+    come in the order of the form, and nothing is shared with `data`.
 
     Raises `ValidationFailed` with one `Detail` per problem, 100 at most: `field` is the dotted path
     (`basic.storageSize`), `pointer` the JSON pointer into `data`, `code` one of REQUIRED, UNKNOWN_FIELD, TYPE, ENUM,
@@ -70,7 +72,7 @@ def _members(
 ) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for field in fields:
-        if field.id in data:
+        if field.id in data and not _is_no_file(field, data[field.id]):
             found = [_detail((*path, field.id), problem) for problem in problems_of(field, data[field.id])]
             details.extend(found)
             values[field.id] = None if found else _copied(data[field.id])
@@ -81,6 +83,11 @@ def _members(
     if not data.keys() <= {*known, *(field.id for field in fields)}:
         details.extend(_unknown(data, [*known, *(field.id for field in fields)], path))
     return values
+
+
+def _is_no_file(field: Field, value: object) -> bool:
+    """Say whether this is what form libraries send for an optional file that nobody chose."""
+    return field.type == "file" and not field.required and value == {}
 
 
 def _copied(value: Any) -> Any:

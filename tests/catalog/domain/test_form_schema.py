@@ -80,7 +80,10 @@ def test_a_field_as_json_schema(tested: Field, schema: dict[str, Any]) -> None:
 def test_a_file_is_a_reference_to_an_upload() -> None:
     schema = property_of(field("file", validation={"maxSize": 10, "types": "image/*, .PDF"}))
     assert schema["type"] == "object"
-    assert sorted(schema["properties"]) == sorted(schema["required"]) == ["fileId", "name", "size", "type"]
+    assert sorted(schema["properties"]) == ["fileId", "name", "size", "type"]
+    # form libraries ask for what `required` names, even of a file that is optional itself
+    assert schema["dependencies"] == {"name": ["fileId"], "size": ["fileId"], "type": ["fileId"]}
+    assert property_of(field("file", required=True))["required"] == ["fileId"]
     assert schema["properties"]["size"] == {"type": "integer", "minimum": 0, "maximum": 10}
     assert schema["x-pao-accept"] == ["image/*", ".pdf"]
 
@@ -129,9 +132,11 @@ def test_a_published_pattern_is_anchored_at_both_ends(pattern: str, published: s
         (field("multiselect", enum=("a",)), {"ui:widget": "checkboxes"}),
         (field("multiselect"), None),
         (field("date"), None),
+        # the id is enough: the rest is known from the upload
+        (field("file"), {name: {"ui:widget": "hidden"} for name in ("name", "size", "type")}),
     ],
 )
-def test_the_ui_schema_names_stock_widgets(tested: Field, hints: dict[str, str] | None) -> None:
+def test_the_ui_schema_names_stock_widgets(tested: Field, hints: dict[str, Any] | None) -> None:
     schema = ui_schema(form(tested))
     assert schema["ui:order"] == ["name", "basic"]
     assert schema["basic"]["ui:order"] == ["value"]
@@ -201,7 +206,7 @@ FILES = st.fixed_dictionaries(
         "type": st.sampled_from(["text/plain", "image/png", "x", ""]),
     },
     optional={"extra": st.just(1)},
-)
+) | st.fixed_dictionaries({}, optional={"fileId": st.uuids().map(str), "name": st.just("a.txt"), "size": st.just(1)})
 EMAILS = st.sampled_from(["a@b.co", "a.b@c.d.org", "@", "a@b", "a@-b.co", "a@b.co.", "a b@c.de"])
 CHOICES: tuple[Any, ...] = ("a", 1, 2.5, True, 0, "")
 SCALARS = TEXTS | EMAILS | DAYS | st.integers(-5, 25) | st.floats(-5, 25) | st.booleans() | st.none() | st.integers()

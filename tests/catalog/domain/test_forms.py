@@ -80,6 +80,7 @@ ACCEPTED: list[tuple[Field, Any]] = [
     (UPLOAD, FILE),
     (UPLOAD, FILE | {"name": "x.bin", "type": "image/png", "size": 10}),
     (UPLOAD, FILE | {"name": "x", "type": "Text/Plain"}),
+    (UPLOAD, {"fileId": FILE["fileId"]}),
 ]
 
 
@@ -91,11 +92,16 @@ def test_a_value_is_accepted_exactly_as_typed(tested: Field, value: Any) -> None
     assert type(accepted["basic"]["value"]) is type(value)
 
 
+def test_a_file_that_nobody_chose_is_absent() -> None:
+    """Form libraries draw the reference as an object, and send it empty."""
+    assert validate(form(field("file")), {"name": "orders", "basic": {"value": {}}}) == {"name": "orders", "basic": {}}
+
+
 NO_TEXT: tuple[Any, ...] = (1, True, None, ["a"], {})
 NO_NUMBER: tuple[Any, ...] = ("5", True, None, [], {}, float("nan"), float("inf"))
 NO_BOOLEAN: tuple[Any, ...] = ("true", 1, 0, None, [])
 NO_LIST: tuple[Any, ...] = ("a", None, {"a": 1}, [1], [None])
-NO_FILE: tuple[Any, ...] = ("a.pdf", None, [], {}, FILE | {"extra": 1}, {"fileId": "x"})
+NO_FILE: tuple[Any, ...] = ("a.pdf", None, [], FILE | {"extra": 1}, {"name": "a.pdf"}, {"extra": 1})
 # `@` alone satisfies many a checker
 NO_EMAIL = ("@", "a@b", "a b@c.de", "a@c.de\n", "a@-c.de", ".a@c.de", "a..b@c.de", "a@c.de,b@c.de")
 NO_DAY = (
@@ -174,6 +180,7 @@ REFUSED: list[tuple[Field, Any, list[str]]] = [
     *((field("file"), FILE | {"name": value}, ["FORMAT"]) for value in ("", "a/b", "a\\b", "a\x00", "x" * 256)),
     *((field("file"), FILE | {"size": value}, ["TYPE"]) for value in (-1, True, "3", 1.5, None)),
     (field("file"), FILE | {"name": 5}, ["TYPE"]),
+    (field("file", required=True), {}, ["REQUIRED"]),
     (field("file"), FILE | {"type": "pdf"}, ["FORMAT"]),
 ]  # fmt: skip
 
