@@ -149,7 +149,7 @@ def item_from(definition: Mapping[str, Any]) -> Item:
     fulfillment = definition["fulfillment"]
     return Item(
         metadata=_metadata(definition["metadata"]),
-        form=_form(definition["input"]["form"]),
+        form=form_from(definition["input"]["form"]),
         mode=fulfillment["strategy"]["mode"],
         manual=_actions(fulfillment.get("manual")),
         automatic=_actions(fulfillment.get("automatic")),
@@ -162,7 +162,7 @@ def bundle_from(definition: Mapping[str, Any]) -> Bundle:
     linking = orchestration.get("jiraLinking") or {}
     return Bundle(
         metadata=_metadata(definition["metadata"]),
-        form=_form(definition["input"]["form"]),
+        form=form_from(definition["input"]["form"]),
         components=tuple(_component(component) for component in definition["components"]),
         mode=orchestration.get("mode", "sequential"),
         link_type=linking.get("linkType", "blocks"),
@@ -184,7 +184,8 @@ def _metadata(data: Mapping[str, Any]) -> Metadata:
     )
 
 
-def _form(data: Mapping[str, Any]) -> Form:
+def form_from(data: Mapping[str, Any]) -> Form:
+    """Return the form that the checked plain data of `input.form` describes."""
     return Form(
         name_label=data.get("name") or "Name",
         name_description=data.get("description") or "",

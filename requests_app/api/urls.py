@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from requests_app.api import views
+from requests_app.api import tools, views
 
 urlpatterns = [
     path("requests", views.RequestsView.as_view(), name="api-requests"),
@@ -11,4 +11,5 @@ urlpatterns = [
     path("requests/<uuid:request_id>/logs", views.LogsView.as_view(), name="api-request-logs"),
     path("requests/<uuid:request_id>/retry", views.RetryView.as_view(), name="api-request-retry"),
     path("requests/<uuid:request_id>/abort", views.AbortView.as_view(), name="api-request-abort"),
+    path("tools/preview", tools.PreviewView.as_view(), name="api-tools-preview"),
 ]
