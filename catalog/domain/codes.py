@@ -113,4 +113,8 @@ CODES: dict[str, Code] = {
     "component_field_differs": _warning(
         "a bundle's field has another type, or may be missing where the item's may not"
     ),
+    # ownership
+    "codeowners_invalid": _warning(
+        "a line of CODEOWNERS that is skipped or surprises, or a whole file that is not read"
+    ),
 }
