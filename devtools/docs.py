@@ -1,7 +1,7 @@
 """`./dev docs`: write the pages that are drawn from the code's own tables; `--check` only compares.
 
 docs/settings.md from the settings page, docs/errors.md from the error tree, docs/states.md from the two state machines,
-docs/openapi.yaml from the views.
+docs/findings.md from the checker's codes, docs/openapi.yaml from the views.
 """
 
 import io
@@ -66,6 +66,19 @@ def states_page() -> str:
     return f"{head}## Requests\n\n{table(states.REQUEST_MOVES)}\n## Tasks\n\n{table(states.TASK_MOVES)}"
 
 
+def findings_page() -> str:
+    """Return the table of what the checker of catalog documents may find."""
+    from catalog.domain.codes import CODES
+
+    head = (
+        "# Findings\n\nWhat the checker finds in catalog documents. Strict is what authors are held to (pull requests, "
+        "the tools, `check_catalog`), relaxed what a sync serves; an error keeps a document from being served in that "
+        "profile, a warning does not. Written by `./dev docs` from `catalog/domain/codes.py`.\n\n"
+    )
+    rows = [f"| `{name}` | {code.meaning} | {code.strict} | {code.relaxed} |" for name, code in CODES.items()]
+    return head + "| code | found | strict | relaxed |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+
+
 def openapi_page() -> str:
     """Return the API's description; a warning while drawing it is an error."""
     stream = io.StringIO()
@@ -88,6 +101,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "errors.md": errors_page,
     "states.md": states_page,
+    "findings.md": findings_page,
     "openapi.yaml": openapi_page,
 }
 
