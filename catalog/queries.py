@@ -43,42 +43,53 @@ class Offer:
         }
 
 
+def shown(tenant: str) -> QuerySet[CatalogEntry]:
+    """Return the entries that are shown, all but the retired, each with its current version."""
+    offered = CatalogEntry.objects.filter(tenant=tenant).exclude(availability=Availability.RETIRED)
+    return offered.select_related("current").order_by("entry_id")
+
+
 def entries(tenant: str) -> QuerySet[CatalogEntry]:
-    """Return the entries that are shown, all but the retired; of their versions not the documents, which are large."""
-    return _shown(tenant).defer("current__definition", "current__findings")
+    """Return the entries that are shown for a list: of their versions not the documents, which are large."""
+    return shown(tenant).defer("current__definition", "current__findings")
 
 
-def search(shown: QuerySet[CatalogEntry], words: str) -> QuerySet[CatalogEntry]:
+def search(found: QuerySet[CatalogEntry], words: str) -> QuerySet[CatalogEntry]:
     """Return the entries whose id, name or description holds the words."""
     wanted = Q(entry_id__icontains=words) | Q(name__icontains=words) | Q(description__icontains=words)
-    return shown.filter(wanted)
+    return found.filter(wanted)
 
 
 def entry(entry_id: str, *, tenant: str) -> tuple[CatalogEntry, CatalogVersion]:
     """Return one shown entry and its current version; raises `CatalogItemNotFound` without either."""
-    found = _shown(tenant).filter(entry_id=entry_id).first()
+    found = shown(tenant).filter(entry_id=entry_id).first()
     if found is None or found.current is None:
         raise CatalogItemNotFound(f"The catalog has no entry {entry_id!r}.")
     return found, found.current
 
 
 def offer(entry_id: str, *, tenant: str) -> Offer:
-    """Return an entry as it can be requested now, in two queries.
+    """Return an entry as the database offers it now, in two queries: what a request is made of.
 
-    Raises `CatalogItemNotFound`, or `ItemUnavailable` with the reason.
+    Raises `CatalogItemNotFound`, or `ItemUnavailable` with the reason. Who only shows an offer asks `catalog.cache`.
     """
     found, version = entry(entry_id, tenant=tenant)
-    if found.availability != Availability.AVAILABLE:
-        raise ItemUnavailable(f"{entry_id} is unavailable: {found.unavailable_reason}")
     items: dict[str, CatalogVersion] = {}
-    if found.kind == EntryKind.BUNDLE:
-        parts = _shown(tenant).filter(entry_id__in=found.components)
+    if found.kind == EntryKind.BUNDLE and found.availability == Availability.AVAILABLE:
+        parts = shown(tenant).filter(entry_id__in=found.components)
         items = {part.entry_id: part.current for part in parts if part.current is not None}
-        missing = sorted(set(found.components) - items.keys())
-        if missing:
-            raise ItemUnavailable(f"{entry_id} needs {', '.join(missing)}, which the catalog does not offer.")
+    return offer_of(found, version, items)
+
+
+def offer_of(found: CatalogEntry, version: CatalogVersion, items: Mapping[str, CatalogVersion]) -> Offer:
+    """Return the offer of an entry with those of its items that are shown. Raises `ItemUnavailable` with the reason."""
+    if found.availability != Availability.AVAILABLE:
+        raise ItemUnavailable(f"{found.entry_id} is unavailable: {found.unavailable_reason}")
+    missing = sorted(set(found.components) - items.keys()) if found.kind == EntryKind.BUNDLE else ()
+    if missing:
+        raise ItemUnavailable(f"{found.entry_id} needs {', '.join(missing)}, which the catalog does not offer.")
     return Offer(
-        entry_id=entry_id,
+        entry_id=found.entry_id,
         kind=found.kind,
         owner_team=found.owner_team,
         commit=version.commit,
@@ -86,8 +97,3 @@ def offer(entry_id: str, *, tenant: str) -> Offer:
         version=version.version,
         items=items,
     )
-
-
-def _shown(tenant: str) -> QuerySet[CatalogEntry]:
-    shown = CatalogEntry.objects.filter(tenant=tenant).exclude(availability=Availability.RETIRED)
-    return shown.select_related("current").order_by("entry_id")

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
+from catalog import cache
 from pao.core.context import correlation_id
 from tests.factories import UserFactory
 
@@ -43,6 +44,14 @@ def _own_correlation_id() -> Iterator[None]:
     token = correlation_id.set("correlation-of-test")
     yield
     correlation_id.reset(token)
+
+
+@pytest.fixture(autouse=True)
+def _own_catalog() -> Iterator[None]:
+    """Keep nothing of one test's catalog for the next."""
+    cache.clear()
+    yield
+    cache.clear()
 
 
 @pytest.fixture
