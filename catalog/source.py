@@ -15,6 +15,7 @@ from pao.core.errors import CatalogInvalid, CatalogUnavailable, Misconfigured
 
 MOST_FILES = 50_000
 SECONDS = 120
+LOOK_SECONDS = 20
 FOLDERS = ("catalog/", "bundles/")
 CODEOWNERS = ("CODEOWNERS", ".github/CODEOWNERS", "docs/CODEOWNERS")
 _REGULAR_FILE = "100644"
@@ -28,15 +29,35 @@ def fetch(repository: str, ref: str, clone: Path) -> str:
     Raises `CatalogUnavailable` with git's own words when the repository or the ref cannot be had, `Misconfigured` when
     the settings name none or there is no git.
     """
-    if not repository:
-        raise Misconfigured("PAO_CATALOG_REPOSITORY is not set, so there is no catalog to sync.")
-    if repository.startswith("-") or ref.startswith("-"):
-        raise Misconfigured("PAO_CATALOG_REPOSITORY and PAO_CATALOG_REF must not begin with a hyphen.")
+    _check_names(repository, ref)
     if not (clone / "HEAD").exists():
         clone.mkdir(parents=True, exist_ok=True)
         _git(clone, "init", "--bare", "--quiet", ".")
     _git(clone, "fetch", "--quiet", "--depth=1", "--no-tags", "--force", "--", repository, f"{ref}:refs/pao/served")
     return _git(clone, "rev-parse", "--verify", "refs/pao/served^{commit}").decode().strip()
+
+
+def head(repository: str, ref: str) -> str:
+    """Return the commit that `ref` names in the repository now, asked for in seconds and without fetching anything.
+
+    Raises `CatalogUnavailable` with git's own words when it cannot be had, `Misconfigured` as `fetch` does.
+    """
+    _check_names(repository, ref)
+    # In the order in which `git fetch` looks a name up; what a tag with a message points at comes before the tag.
+    names = [ref, f"refs/tags/{ref}^{{}}", f"refs/tags/{ref}", f"refs/heads/{ref}"]
+    listed = _git(Path("/"), "ls-remote", "--quiet", "--", repository, *names, seconds=LOOK_SECONDS).decode()
+    commits = {name: commit for commit, _, name in (line.partition("\t") for line in listed.splitlines())}
+    for name in names:
+        if name in commits:
+            return commits[name]
+    raise CatalogUnavailable(f"The repository has no branch or tag {ref}.")
+
+
+def _check_names(repository: str, ref: str) -> None:
+    if not repository:
+        raise Misconfigured("PAO_CATALOG_REPOSITORY is not set, so there is no catalog to sync.")
+    if repository.startswith("-") or ref.startswith("-"):
+        raise Misconfigured("PAO_CATALOG_REPOSITORY and PAO_CATALOG_REF must not begin with a hyphen.")
 
 
 def files(clone: Path, commit: str) -> dict[str, bytes]:
@@ -77,7 +98,8 @@ def _contents(clone: Path, blobs: Mapping[str, str]) -> dict[str, bytes]:
     return contents
 
 
-def _git(clone: Path, *arguments: str, given: bytes | None = None) -> bytes:
+def _git(clone: Path, *arguments: str, given: bytes | None = None, seconds: float | None = None) -> bytes:
+    longest = SECONDS if seconds is None else seconds
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": os.environ.get("HOME", str(clone)),
@@ -97,13 +119,13 @@ def _git(clone: Path, *arguments: str, given: bytes | None = None) -> bytes:
             env=environment,
             input=given,
             capture_output=True,
-            timeout=SECONDS,
+            timeout=longest,
             check=False,
         )
     except FileNotFoundError:
         raise Misconfigured("git is not installed, and the catalog is read with it.") from None
     except subprocess.TimeoutExpired:
-        raise CatalogUnavailable(f"git {arguments[0]} did not end within {SECONDS} seconds.") from None
+        raise CatalogUnavailable(f"git {arguments[0]} did not end within {longest} seconds.") from None
     if done.returncode != 0:
         raise CatalogUnavailable(f"git {arguments[0]} failed: {_words(done.stderr)}")
     return done.stdout

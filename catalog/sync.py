@@ -30,9 +30,10 @@ KEPT_VERSIONS = 10
 log = structlog.get_logger(__name__)
 
 
-def sync(*, by: Principal, trigger: str, ref: str = "") -> CatalogSync:
+def sync(*, by: Principal, trigger: str, ref: str = "", report: CatalogSync | None = None) -> CatalogSync:
     """Fetch, check and serve the newest commit of `ref` (the setting's by default); return the stored report.
 
+    `report` is the queued one that asked for this sync (catalog/refresh.py); without it a new one is stored.
     Raises `SyncInProgress` while another sync runs. Every other trouble is stored in the report and then raised, with
     the report's id (fact `sync_id`): `CatalogUnavailable` when the repository cannot be read, `CatalogInvalid` when it
     has too many files.
@@ -42,21 +43,24 @@ def sync(*, by: Principal, trigger: str, ref: str = "") -> CatalogSync:
         if not cursor.fetchone()[0]:
             raise SyncInProgress
     try:
-        return _sync(by=by, trigger=trigger, ref=ref or settings.PAO_CATALOG_REF)
+        asked = report or CatalogSync(trigger=trigger, ref=ref or settings.PAO_CATALOG_REF, requested_by=by.id)
+        return _sync(asked, by=by)
     finally:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
 
 
-def _sync(*, by: Principal, trigger: str, ref: str) -> CatalogSync:
+def _sync(report: CatalogSync, *, by: Principal) -> CatalogSync:
     # Whoever holds the lock is the only sync: a report that still runs is of a process that was killed (F74).
-    CatalogSync.objects.filter(status=SyncStatus.RUNNING).update(
+    CatalogSync.objects.filter(status=SyncStatus.RUNNING).exclude(pk=report.pk).update(
         status=SyncStatus.FAILED, finished_at=now(), error="The process that ran it ended before the sync did."
     )
-    report = CatalogSync.objects.create(trigger=trigger, ref=ref)
+    # Committed before the fetch: whoever still finds the report queued has pushed before this sync looks.
+    report.status, report.started_at = SyncStatus.RUNNING, now()
+    report.save()
     try:
         clone = Path(settings.PAO_DATA_DIR) / "catalog.git"
-        report.commit = source.fetch(settings.PAO_CATALOG_REPOSITORY, ref, clone)
+        report.commit = source.fetch(settings.PAO_CATALOG_REPOSITORY, report.ref, clone)
         checked = check(source.files(clone, report.commit), profile="relaxed")
         with transaction.atomic():
             report.counts = _serve(checked.entries, checked.findings, report.commit)

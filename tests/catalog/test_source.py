@@ -241,3 +241,43 @@ def test_the_environment_of_another_repository_does_not_lead_git_astray(
     monkeypatch.setenv("GIT_CONFIG_PARAMETERS", "'core.bare=false'")
     assert source.fetch(str(repository.folder), "main", clone) == commit
     assert not (tmp_path / "elsewhere.git").exists()
+
+
+# --- the remote head
+
+
+@pytest.mark.parametrize("ref", ["main", "refs/heads/main", "v1", "v2", "HEAD"])
+def test_the_head_is_the_commit_that_a_fetch_would_bring(repository: Repository, tmp_path: Path, ref: str) -> None:
+    repository.commit({ITEM: "a: 1\n"})
+    repository.git("tag", "v1")
+    repository.git("tag", "--annotate", "--message", "two", "v2")
+    repository.git("branch", "other/main")
+    repository.commit({ITEM: "a: 2\n"})
+    asked = source.head(str(repository.folder), ref)
+    assert asked == source.fetch(str(repository.folder), ref, tmp_path / "clone")
+
+
+def test_a_tag_goes_before_a_branch_of_the_same_name_as_git_has_it(repository: Repository, tmp_path: Path) -> None:
+    tagged = repository.commit({ITEM: "a: 1\n"})
+    repository.git("tag", "main")
+    repository.commit({ITEM: "a: 2\n"})
+    assert source.head(str(repository.folder), "main") == tagged
+    assert source.fetch(str(repository.folder), "main", tmp_path / "clone") == tagged
+
+
+@pytest.mark.parametrize(
+    ("repository_name", "ref", "error"),
+    [
+        ("", "main", Misconfigured),
+        ("--upload-pack=touch /tmp/owned", "main", Misconfigured),
+        (None, "--upload-pack=touch /tmp/owned", Misconfigured),
+        (None, "nowhere", CatalogUnavailable),
+        ("/nowhere/at/all", "main", CatalogUnavailable),
+    ],
+)
+def test_a_head_that_cannot_be_had_is_told(
+    repository: Repository, repository_name: str | None, ref: str, error: type[PaoError]
+) -> None:
+    repository.commit({ITEM: "a: 1\n"})
+    with pytest.raises(error):
+        source.head(str(repository.folder) if repository_name is None else repository_name, ref)
