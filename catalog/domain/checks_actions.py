@@ -86,9 +86,10 @@ def _check_expression(expression: str, action_type: str, path: Path, report: Rep
     if tree["type"] != "field" or action_type not in schemas.action_types:
         return
     members = schemas.result_members(action_type)
-    if members and tree["value"] not in members:
+    if members is not None and tree["value"] not in members:
         message = f"The result of {action_type} has no {quoted(tree['value'])}"
-        report.add("unknown_reference", path, message, hint=did_you_mean(tree["value"], members))
+        hint = did_you_mean(tree["value"], members) or "It has no result; only templates can be outputs here."
+        report.add("unknown_reference", path, message, hint=hint)
 
 
 def _check_query_names(config: Mapping[str, Any], path: Path, report: Report) -> None:

@@ -18,6 +18,19 @@ Schema = dict[str, Any]
 FOLDER = Path(__file__).resolve().parent.parent / "schema"
 
 
+_BY_PATH = "by-path"
+_CONTEXT_BY_ENDING = {
+    # Terraform reads the texts of this JSON as templates of its own, and JSON cannot keep a value from being one.
+    ".tf.json": "",
+    ".json": "json-body",
+    ".yaml": "yaml",
+    ".yml": "yaml",
+    ".tf": "hcl",
+    ".tfvars": "hcl",
+    ".hcl": "hcl",
+}
+
+
 @dataclass(frozen=True)
 class TemplateField:
     """A text in an action's config that is a template: where it stands, and the context it is written into."""
@@ -34,10 +47,13 @@ class Schemas:
     published: Mapping[str, Schema]
     linked: Mapping[str, Schema]
     action_types: tuple[str, ...]
+    carried_out: tuple[str, ...]
+    """The action types that this PAO performs; the others are checked, and cannot be requested yet."""
 
-    def result_members(self, action_type: str) -> tuple[str, ...]:
-        """Return the members of the result that an action of this type offers to `outputs`."""
-        return tuple(self.linked[f"actions/{action_type}.json"].get("x-pao-result", ()))
+    def result_members(self, action_type: str) -> tuple[str, ...] | None:
+        """Return the members of the result that an action of this type offers to `outputs`; None: it does not say."""
+        members = self.linked[f"actions/{action_type}.json"].get("x-pao-result")
+        return None if members is None else tuple(members)
 
     def template_fields(self, action_type: str, config: Mapping[str, Any]) -> Iterator[TemplateField]:
         """Yield every template in a config of this type, with its path in the config; keys are never templates."""
@@ -52,7 +68,8 @@ def schemas(folder: Path = FOLDER) -> Schemas:
     action = published["common.json"]["definitions"]["action"]
     action["properties"]["type"]["enum"] = list(action_types)
     action["allOf"] = [_config_of(action_type) for action_type in action_types]
-    return Schemas(published, _Linker(published).linked(), action_types)
+    carried_out = tuple(one for one in action_types if published[f"actions/{one}.json"].get("x-pao-carried-out", True))
+    return Schemas(published, _Linker(published).linked(), action_types, carried_out)
 
 
 def _config_of(action_type: str) -> Schema:
@@ -110,11 +127,20 @@ def _template_fields(
         yield TemplateField(path, value, context)
     elif isinstance(value, Mapping):
         for key, child in value.items():
-            yield from _template_fields(_member(schema, key, value), child, (*path, key), context)
+            member = _member(schema, key, value)
+            if member.get("x-pao-template") == _BY_PATH:
+                member = {**member, "x-pao-template": _context_of_file(value.get("path"))}
+            yield from _template_fields(member, child, (*path, key), context)
     elif isinstance(value, list):
         items = schema.get("items", {})
         for index, child in enumerate(value):
             yield from _template_fields(items, child, (*path, index), context)
+
+
+def _context_of_file(path: object) -> str:
+    """Return the context of a file's text by the ending of its path (contract table); "" when it is no template."""
+    endings = (context for ending, context in _CONTEXT_BY_ENDING.items() if str(path).lower().endswith(ending))
+    return next(endings, "text")
 
 
 def _member(schema: Schema, key: str, value: Mapping[str, Any]) -> Schema:

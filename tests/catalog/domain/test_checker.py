@@ -314,7 +314,11 @@ HINTS = [
     ("type: password", "type: passwrd", "Did you mean `password`?"),
     ("type: rest-api", "type: rest_api", "Did you mean `rest-api`?"),
     ("{{.current.basic.size}}", "{{.current.basic.siez}}", "Did you mean `.current.basic.size`?"),
-    ("type: rest-api", "type: terraform", "Known here: jira-ticket, rest-api."),
+    (
+        "type: rest-api",
+        "type: pigeon",
+        "Known here: email, git-commit, github-workflow, jira-ticket, rest-api, slack, terraform, webhook.",
+    ),
     ("kind: CatalogItem", "kind: catalog_item", "Did you mean `CatalogItem`?"),
 ]
 
@@ -362,7 +366,7 @@ def test_an_action_type_is_known_by_its_schema_file(tmp_path: Path) -> None:
         path.write_text(json.dumps(schema))
     (tmp_path / "actions" / "carrier-pigeon.json").write_text('{"required": ["loft"], "x-pao-template": "value"}')
     known = schemas(tmp_path)
-    assert known.action_types == ("carrier-pigeon", "jira-ticket", "rest-api")
+    assert set(known.action_types) == {"carrier-pigeon", *schemas().action_types}
     files = {ITEM_FILE: changed(ITEM_FILE, ("type: rest-api", "type: carrier-pigeon"))[ITEM_FILE]}
     assert told(check(files, profile="strict", known=known)) == ["39:9 required_missing"]
 

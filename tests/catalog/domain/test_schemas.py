@@ -9,7 +9,10 @@ from jsonschema import Draft7Validator
 from catalog.domain.codes import CODES
 from catalog.domain.schemas import FOLDER, schemas
 
-CONTEXTS = {"summary", "jira", "text", "json-body", "url", "header", "label", "git-path", "value"}
+CONTEXTS = {
+    "summary", "jira", "text", "json-body", "url", "header", "label", "value", "git-path", "git-ref", "by-path",
+    "lines", "markdown", "slack", "address", "workspace",
+}  # fmt: skip
 
 
 def _nodes(value: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -99,6 +102,79 @@ TEMPLATES: list[tuple[str, dict[str, Any], list[tuple[str, str]]]] = [
     ("rest-api", {"body": {"type": "text", "contentTemplate": "t"}}, [("body.contentTemplate", "text")]),
     ("rest-api", {"body": {"type": "form-data", "contentTemplate": "{}"}}, [("body.contentTemplate", "json-body")]),
     ("rest-api", {"unknown": "x"}, []),
+    (
+        "git-commit",
+        {
+            "repository": "no/template",
+            "branch": "b",
+            "commitMessage": "m",
+            "pullRequestTitle": "t",
+            "pullRequestBody": "p",
+            # the ending of a file's path decides how its text is written
+            "files": [
+                {"path": path, "operation": "create", "contentTemplate": "c"}
+                for path in ("a.json", "b.YAML", "c.yml", "d.tf", "e.tfvars", "f.hcl", "g.md", "h.tf.json", "json")
+            ],
+        },
+        [
+            ("branch", "git-ref"),
+            ("commitMessage", "lines"),
+            ("pullRequestTitle", "summary"),
+            ("pullRequestBody", "markdown"),
+            ("files.0.path", "git-path"),
+            ("files.0.contentTemplate", "json-body"),
+            ("files.1.path", "git-path"),
+            ("files.1.contentTemplate", "yaml"),
+            ("files.2.path", "git-path"),
+            ("files.2.contentTemplate", "yaml"),
+            ("files.3.path", "git-path"),
+            ("files.3.contentTemplate", "hcl"),
+            ("files.4.path", "git-path"),
+            ("files.4.contentTemplate", "hcl"),
+            ("files.5.path", "git-path"),
+            ("files.5.contentTemplate", "hcl"),
+            ("files.6.path", "git-path"),
+            ("files.6.contentTemplate", "text"),
+            ("files.7.path", "git-path"),  # and no template: Terraform would read the value as one of its own
+            ("files.8.path", "git-path"),
+            ("files.8.contentTemplate", "text"),
+        ],
+    ),
+    (
+        "github-workflow",
+        {"workflowFile": "no", "ref": "main", "inputs": {"a": "x", "b": 2}},
+        [("ref", "git-ref"), ("inputs.a", "text")],
+    ),
+    (
+        "terraform",
+        {
+            "workspace": "w",
+            "files": [{"path": "main.tf", "contentTemplate": "c"}],
+            "configuration": {"repository": "no/template", "path": "p", "ref": "r"},
+            "variables": {"zones": ["z"], "tags": {"a": "t"}},
+        },
+        [
+            ("workspace", "workspace"),
+            ("files.0.path", "git-path"),
+            ("files.0.contentTemplate", "hcl"),
+            ("configuration.path", "git-path"),
+            ("configuration.ref", "git-ref"),
+            ("variables.zones.0", "value"),
+            ("variables.tags.a", "value"),
+        ],
+    ),
+    (
+        "webhook",
+        {"url": "u", "headers": {"X-A": "h"}, "body": {"type": "json", "contentTemplate": "{}"}},
+        [("url", "url"), ("headers.X-A", "header"), ("body.contentTemplate", "json-body")],
+    ),
+    ("slack", {"webhook": {"secret": "s"}, "messageTemplate": "m"}, [("messageTemplate", "slack")]),
+    ("email", {"to": "a", "subjectTemplate": "s"}, [("to", "address"), ("subjectTemplate", "summary")]),
+    (
+        "email",
+        {"to": ["a", "b"], "bodyTemplate": "t"},
+        [("to.0", "address"), ("to.1", "address"), ("bodyTemplate", "text")],
+    ),
 ]
 
 
