@@ -5,7 +5,9 @@ import re
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 
@@ -14,6 +16,7 @@ from catalog.domain.documents import document_from
 from catalog.domain.templating import Scope, parse, render_text, render_value
 from fulfillment.actions.protocol import Context, Journal, Reference
 from fulfillment.outputs import texts_in
+from pao.core.context import Principal
 from pao.core.errors import SecretUnavailable
 from requests_app import sealing
 from requests_app.models import FulfillmentTask, ResourceRequest
@@ -105,20 +108,38 @@ def metadata_of(snapshot: Mapping[str, Any]) -> dict[str, Any]:
 
 def system_of(request: ResourceRequest, task: FulfillmentTask) -> dict[str, Any]:
     """Return `.system`, frozen at submission: every attempt sees the same."""
-    at = request.created_at
+    requester = Principal(
+        id=request.requester,
+        name=request.requester_name,
+        email=request.requester_email,
+        teams=tuple(request.requester_teams),
+    )
+    return system_namespace(
+        request_id=request.pk,
+        task_id=task.pk,
+        correlation_id=request.correlation_id,
+        at=request.created_at,
+        requester=requester,
+    )
+
+
+def system_namespace(
+    *, request_id: UUID, task_id: UUID, correlation_id: str, at: datetime, requester: Principal
+) -> dict[str, Any]:
+    """Return `.system` of a task (catalog contract, templates): uuid and shortId are the task's own."""
     return {
-        "requestId": str(request.pk),
-        "correlationId": request.correlation_id,
+        "requestId": str(request_id),
+        "correlationId": correlation_id,
         "timestamp": at.isoformat(timespec="seconds"),
         "date": at.date().isoformat(),
         "time": at.time().isoformat(timespec="seconds"),
-        "uuid": str(task.pk),
-        "shortId": task.pk.hex[-8:],
+        "uuid": str(task_id),
+        "shortId": task_id.hex[-8:],
         "user": {
-            "id": request.requester,
-            "name": request.requester_name,
-            "email": request.requester_email,
-            "teams": list(request.requester_teams),
+            "id": requester.id,
+            "name": requester.name,
+            "email": requester.email,
+            "teams": list(requester.teams),
         },
         "platform": {
             "account": settings.PAO_PLATFORM_ACCOUNT,
