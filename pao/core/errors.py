@@ -17,7 +17,8 @@
     │   └── DatabaseUnavailable · QueueUnavailable · CatalogUnavailable
     ├── Misconfigured           a setting or a queue is not as it must be
     ├── TemplateError           a value cannot be written where the template wants it
-    │   └── TemplateSyntaxError   · UnknownNamespaceError
+    │   └── TemplateSyntaxError
+    │       └── UnknownNamespaceError · ConditionSyntaxError
     ├── SecretUnavailable       a secret that an action names cannot be read
     ├── LeaseLost               another worker, or a person, has taken the task over
     └── ActionFailed            an action did not reach its end
@@ -126,10 +127,10 @@ class PayloadTooLarge(BadInput):
 
 
 class UnsupportedMediaType(BadInput):
-    """The body is not application/json."""
+    """The body, or the file in it, is of a kind that is not taken here."""
 
     code = "UNSUPPORTED_MEDIA_TYPE"
-    next_step = "Send Content-Type: application/json."
+    next_step = "Send application/json; to an upload, multipart/form-data with a file of a kind that its field accepts."
 
 
 class CatalogInvalid(BadInput):
@@ -277,6 +278,10 @@ class TemplateSyntaxError(TemplateError):
 
 class UnknownNamespaceError(TemplateSyntaxError):
     """A reference names another namespace than current, output, metadata and system."""
+
+
+class ConditionSyntaxError(TemplateSyntaxError):
+    """A condition says something that is outside the language of conditions."""
 
 
 class SecretUnavailable(PaoError):
