@@ -43,6 +43,9 @@ class CatalogSync(Record):
     is_dry_run = models.BooleanField(default=False, help_text="Whether it only told what it would have done.")
     generation = models.PositiveBigIntegerField(null=True, blank=True)
     requested_by = models.CharField(max_length=255, blank=True, default="")
+    correlation_id = models.CharField(max_length=64, blank=True, default="")
+    sends = models.PositiveIntegerField(default=0, help_text="How many messages were written for it.")
+    queued_at = models.DateTimeField(null=True, blank=True, help_text="When the last of them was written.")
     status = models.CharField(max_length=15, choices=SyncStatus, default=SyncStatus.RUNNING)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -53,7 +56,14 @@ class CatalogSync(Record):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            models.CheckConstraint(condition=models.Q(status__in=SyncStatus.values), name="sync_status_known")
+            models.CheckConstraint(condition=models.Q(status__in=SyncStatus.values), name="sync_status_known"),
+            # Whoever asks while one waits is given that one: it takes the newest commit anyway.
+            models.UniqueConstraint(
+                fields=["tenant", "ref"], condition=models.Q(status="queued"), name="one_queued_sync_per_ref"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["id"], condition=models.Q(status__in=["queued", "running"]), name="sync_not_ended"),
         ]
 
     def __str__(self) -> str:
@@ -73,6 +83,20 @@ class CatalogGeneration(Record):
 
     def __str__(self) -> str:
         return f"{self.number} at {self.commit[:8]}"
+
+
+class RemoteHead(Record):
+    """What the last look at the catalog's repository found: one row per tenant, so that relays look in turns."""
+
+    commit = models.CharField(max_length=64, blank=True, default="")
+    error = models.CharField(max_length=500, blank=True, default="")
+    looked_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant"], name="one_remote_head_per_tenant")]
+
+    def __str__(self) -> str:
+        return self.commit[:8] or "nothing found"
 
 
 class WebhookDelivery(Record):

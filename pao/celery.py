@@ -34,7 +34,7 @@ def configuration() -> dict[str, Any]:
         "task_default_routing_key": settings.PAO_QUEUE_NAME,
         "task_create_missing_queues": False,
         "task_publish_retry": False,  # the relay tries again, and knows what it has sent
-        "include": ["fulfillment.worker"],
+        "include": ["fulfillment.worker", "catalog.worker"],
         # The ledger is the authority: a job that was begun is acknowledged when it ends, however it ends; one that was
         # killed with its process is not run at once but claimed again after its lease.
         "task_acks_late": True,

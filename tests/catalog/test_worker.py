@@ -1,0 +1,124 @@
+"""The job of the catalog: what becomes of a message, whatever the repository, the database or another sync does."""
+
+import uuid
+from contextlib import ExitStack
+
+import pytest
+from celery.exceptions import Reject
+from django.db import OperationalError
+
+from catalog import worker
+from catalog.models import CatalogEntry, CatalogSync, SyncStatus
+from catalog.refresh import refresh
+from catalog.worker import perform
+from pao.audit.models import AuditEvent
+from tests.catalog.domain.catalog_files import ITEM, ITEM_FILE, TEXTS
+from tests.catalog.repository import Repository
+from tests.catalog.test_sync import another_sync_running
+from tests.factories import principal
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def asked(ref: str = "") -> CatalogSync:
+    """Return a queued report."""
+    return refresh(by=principal("otto"), trigger="webhook", ref=ref)
+
+
+def fresh(report: CatalogSync) -> CatalogSync:
+    """Return the report as the database has it now."""
+    return CatalogSync.objects.get(pk=report.pk)
+
+
+def test_a_message_becomes_a_served_commit(repository: Repository) -> None:
+    commit = repository.commit(TEXTS)
+    report = asked()
+    assert perform(str(report.pk)) == "succeeded"
+    report = fresh(report)
+    assert (report.status, report.commit, report.trigger, report.counts["added"]) == ("succeeded", commit, "webhook", 3)
+    event = AuditEvent.objects.get(event="catalog.synced")
+    assert (event.actor, event.actor_method, event.correlation_id) == ("otto", "queue", "correlation-of-test")
+
+
+def test_the_newest_commit_is_served_and_not_the_one_that_was_pushed(repository: Repository) -> None:  # F73
+    repository.commit({ITEM_FILE: ITEM})
+    report = asked()
+    newest = repository.commit(TEXTS)
+    perform(str(report.pk))
+    assert fresh(report).commit == newest
+
+
+@pytest.mark.parametrize("status", [SyncStatus.SUCCEEDED, SyncStatus.FAILED])
+def test_a_second_copy_of_a_message_does_nothing(repository: Repository, status: str) -> None:
+    repository.commit(TEXTS)
+    report = asked()
+    CatalogSync.objects.update(status=status)
+    assert perform(str(report.pk)) == "ended"
+    assert perform(str(uuid.uuid4())) == "ended"
+    assert not CatalogEntry.objects.exists()
+
+
+def test_the_message_of_a_killed_worker_syncs_again(repository: Repository) -> None:
+    repository.commit(TEXTS)
+    report = asked()
+    CatalogSync.objects.update(status=SyncStatus.RUNNING)
+    assert perform(str(report.pk)) == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("ref", "error"), [("nowhere", "git fetch failed"), ("--upload-pack=x", "must not begin with a hyphen")]
+)
+def test_a_repository_that_cannot_be_read_ends_the_sync_and_not_the_message(
+    repository: Repository, ref: str, error: str
+) -> None:
+    repository.commit(TEXTS)
+    report = asked(ref)
+    assert perform(str(report.pk)) == "failed"
+    assert fresh(report).status == "failed"
+    assert error in fresh(report).error
+
+
+def test_a_defect_ends_the_sync_and_not_the_message(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    def defect(**_given: object) -> CatalogSync:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(worker, "sync", defect)
+    assert perform(str(asked().pk)) == "failed"
+
+
+def test_a_database_that_is_away_gives_the_message_back(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(**_given: object) -> CatalogSync:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(worker, "sync", away)
+    with pytest.raises(Reject, match="the database is away"):
+        perform(str(asked().pk))
+
+
+@pytest.mark.parametrize("args", [(), ("x",), (1,), ("01234567-89ab-7def-8123-456789abcdef", 1)])
+def test_what_is_no_message_goes_back(args: tuple[object, ...]) -> None:
+    with pytest.raises(Reject, match="not a message of PAO"):
+        perform(*args)
+
+
+def test_a_sync_that_runs_already_is_waited_for(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository.commit(TEXTS)
+    report = asked()
+    with ExitStack() as other:
+        other.enter_context(another_sync_running())
+        # The pause lets the other sync come to its end.
+        monkeypatch.setattr(worker, "sleep", lambda _seconds: other.close())
+        assert perform(str(report.pk)) == "succeeded"
+
+
+def test_one_that_does_not_end_leaves_the_report_queued(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.commit(TEXTS)
+    report = asked()
+    monkeypatch.setattr(worker, "PATIENCE_SECONDS", 0.0)
+    with another_sync_running():
+        assert perform(str(report.pk)) == "waiting"
+    assert fresh(report).status == "queued"
