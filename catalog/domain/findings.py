@@ -81,6 +81,10 @@ class Report:
         self._searches += 1
         return hint() if self._searches <= _MAX_SEARCHES else ""
 
+    def keep_place(self, path: Path) -> None:
+        """Forget where everything stands but `path`: what is still to be added, is added there."""
+        self._positions = self._positions.only(path)
+
     @property
     def has_errors(self) -> bool:
         """Whether one of the findings keeps the document from being served in this profile."""

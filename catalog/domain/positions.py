@@ -8,7 +8,7 @@ Path = tuple[str | int, ...]
 _BRACES = "{{"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Span:
     """The place of a key or a value: line and column of its first character (from 1), and its slice of the text."""
 
@@ -26,6 +26,13 @@ class Positions:
         self._text = text
         self._keys = keys
         self._values = values
+
+    def only(self, path: Path) -> "Positions":
+        """Return what answers as these do for `path`, in the little memory that this takes."""
+        steps = [path[:length] for length in range(len(path) + 1)]
+        keys = {step: self._keys[step] for step in steps if step in self._keys}
+        values = {step: self._values[step] for step in steps if step in self._values}
+        return Positions(keys=keys, values=values)
 
     def key(self, path: Path) -> tuple[int, int]:
         """Return where the key of `path` stands; of a list position, its value; else the nearest parent's key."""
