@@ -1,7 +1,8 @@
 """`./dev test`: run the tests with pytest, on both cores, against a PostgreSQL of their own.
 
 The browser tests drive Debian's Chromium. Where it is missing, root gets it installed; an ordinary user cannot, and is
-told that those tests are left out.
+told that those tests are left out. The tests with form libraries need npm besides; where it is missing, they are left
+out with a word, too.
 """
 
 import os
@@ -9,7 +10,11 @@ import shutil
 import subprocess
 import sys
 
+from devtools.rjsf import harness
+from pao.core.errors import Misconfigured
+
 BROWSER_TESTS = "tests/browser"
+LIBRARY_TESTS = f"{BROWSER_TESTS}/libraries"
 
 
 def main(arguments: list[str]) -> int:
@@ -18,6 +23,15 @@ def main(arguments: list[str]) -> int:
     left_out = [] if _has_browser() else [f"--ignore={BROWSER_TESTS}"]
     if left_out:
         print(f"No Chromium, and no right to install it: {BROWSER_TESTS} is left out. Install Debian's chromium.")
+    elif not harness.is_possible():
+        left_out = [f"--ignore={LIBRARY_TESTS}"]
+        print(f"No npm: {LIBRARY_TESTS} is left out. Install Node.js 20 or newer, with npm.")
+    else:
+        try:
+            harness.prepare()
+        except Misconfigured as problem:
+            print(f"The form libraries for {LIBRARY_TESTS} cannot be installed: {problem}", file=sys.stderr)
+            return 1
     command = [sys.executable, "-m", "pytest", *parallel, *left_out, *arguments]
     sys.stdout.flush()
     return os.execv(sys.executable, command)  # noqa: S606 - our own interpreter, no shell

@@ -3,8 +3,8 @@ r"""A form as JSON Schema draft-07 and uiSchema: the published shadow of `catalo
 Properties are nested by group id, so the posted data is `.current`. Whatever `validate` accepts, the schema accepts.
 What the schema accepts, `validate` accepts too, but for what draft-07 cannot say: bounds of dates, steps that binary
 fractions cannot hold (0.1), strengths of passwords, kinds of files (these stand in `x-pao-…` members), NUL and lone
-surrogates, and a mask sent back as a secret. Readers must search patterns as ECMAScript does: in Python `$` lets a
-last line feed pass, and `\w` and `\d` take letters and digits of every script.
+surrogates, a mask sent back as a secret, and the year 0. Readers must search patterns as ECMAScript does: in Python
+`$` lets a last line feed pass, and `\w` and `\d` take letters and digits of every script.
 """
 
 import re
@@ -31,6 +31,7 @@ from catalog.domain.forms.limits import (
     strength_of,
 )
 from catalog.domain.forms.validation import name_field
+from catalog.domain.patterns import portable_pattern
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 RADIO_CHOICES = 3
@@ -77,8 +78,9 @@ def initial(form: Form) -> Schema:
 
 
 def published_pattern(pattern: str) -> str:
-    """Return a pattern that means the same when a schema's reader searches for it: anchored at both ends."""
-    return pattern if _ANCHORED.fullmatch(pattern) else f"^(?:{pattern})$"
+    """Return a pattern that means the same when a schema's reader searches for it: anchored, and by RE2's reading."""
+    portable = portable_pattern(pattern)
+    return portable if _ANCHORED.fullmatch(pattern) else f"^(?:{portable})$"
 
 
 def _required(group: Group) -> list[str]:

@@ -2,8 +2,9 @@ r"""Patterns of form fields: one dialect that RE2, Python's re and ECMAScript wi
 
 The server matches with RE2, in time linear in the value (B18), always against the whole value (B20). A pattern is
 accepted only when it keeps to what all three engines accept with one meaning; `pattern_problem` names the first
-construct that does not. Two differences are known and left: `.` and `\s` outside ASCII (RE2 decides), and Python's
-`\d` and `\w`, which take other scripts' letters and digits unless compiled with re.ASCII (B21).
+construct that does not. Two differences are left to `portable_pattern`, by which RE2's reading is published: `.` and
+`\s`, which mean other characters in ECMAScript. Python's `\d` and `\w` take other scripts' letters and digits unless
+compiled with re.ASCII (B21).
 """
 
 import re
@@ -21,6 +22,7 @@ _SYNTAX_CHARACTERS = frozenset("^$\\.*+?()[]{}|/")
 _CLASS_SHORTHANDS = frozenset("dDwWsS")
 _CONTROL_ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "f": "\f", "v": "\v"}
 _QUANTIFIER = re.compile(r"[*+?]|\{(\d+)(?:(,)(\d*))?\}", re.ASCII)
+_UNIT = re.compile(r"\\.|.", re.DOTALL)
 _HEX_ESCAPE = re.compile(r"x[0-9A-Fa-f]{2}", re.ASCII)
 _GROUP_OPENINGS = (
     ("(?=", "a lookahead"),
@@ -56,6 +58,11 @@ _ESCAPES_OF_FEW = {
     "U": "the escape \\U… (write the character itself)",
 }
 _DOUBLED_IN_CLASS = {"&&": "write it once", "--": "write \\-", "~~": "write it once", "||": "write it once"}
+# RE2's white space, and all the rest: ECMAScript counts more characters as white space, and as ends of lines.
+_SPACE = r"\t\n\f\r "
+_NO_SPACE = "\\x00-\\x08\\x0b\\x0e-\\x1f!-\U0010ffff"
+_PORTABLE = {".": r"[^\n]", r"\s": f"[{_SPACE}]", r"\S": f"[{_NO_SPACE}]"}
+_PORTABLE_IN_CLASS = {r"\s": _SPACE, r"\S": _NO_SPACE}
 _ESCAPED_BY_V_FLAG = frozenset("(){}/|")
 _NEVER_DOUBLED_BY_V_FLAG = frozenset("!#$%*+,.:;<=>?@^`&~")
 
@@ -99,6 +106,19 @@ def compile_pattern(pattern: str) -> Callable[[str], bool]:
             return False
 
     return matches
+
+
+def portable_pattern(pattern: str) -> str:
+    r"""Return the pattern with `.`, `\s` and `\S` written out, so that every engine reads what RE2 reads.
+
+    Takes a pattern without a `pattern_problem`.
+    """
+    written: list[str] = []
+    in_class = False
+    for unit in _UNIT.findall(pattern):
+        written.append((_PORTABLE_IN_CLASS if in_class else _PORTABLE).get(unit, unit))
+        in_class = unit != "]" if in_class else unit == "["
+    return "".join(written)
 
 
 def html_pattern(pattern: str) -> str:
