@@ -10,7 +10,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from pao import health
 from pao.api.errors_page import error_page
 
-api = [path("", include("catalog.api.urls")), path("", include("requests_app.api.urls"))]
+api = [path("", include(f"{app}.api.urls")) for app in ("catalog", "requests_app", "fulfillment")]
 
 # Swagger UI writes styles into its page; no other page may (the design's ground rules for pages).
 swagger = csp_update({"style-src": [SELF, UNSAFE_INLINE]})(SpectacularSwaggerSplitView.as_view(url_name="api-schema"))
