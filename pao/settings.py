@@ -145,6 +145,33 @@ PAO_CATALOG_REPOSITORY = env.text(
 )
 PAO_CATALOG_REF = env.text("PAO_CATALOG_REF", "main", "Branch or tag of the catalog that is served.")
 
+# --- Uploaded files
+PAO_UPLOADS_DIR = BASE_DIR / (
+    env.text(
+        "PAO_UPLOADS_DIR",
+        "",
+        "Folder of uploaded files, one for all processes on all machines; empty means `uploads` below PAO_DATA_DIR.",
+    )
+    or PAO_DATA_DIR / "uploads"
+)
+PAO_UPLOAD_MAX_BYTES = env.integer(
+    "PAO_UPLOAD_MAX_BYTES",
+    10_485_760,
+    "Most bytes of one uploaded file, whatever its field allows.",
+    least=1024,
+    most=1_073_741_824,
+)
+PAO_UPLOAD_MAX_WAITING = env.integer(
+    "PAO_UPLOAD_MAX_WAITING", 20, "Most files of one person that no request uses yet.", least=1, most=1000
+)
+PAO_UPLOAD_MAX_WAITING_BYTES = env.integer(
+    "PAO_UPLOAD_MAX_WAITING_BYTES",
+    52_428_800,
+    "Most bytes of one person's files that no request uses yet, and of the files of one form.",
+    least=1024,
+    most=10_737_418_240,
+)
+
 if PAO_TASK_SECONDS >= PAO_LEASE_SECONDS:
     raise ImproperlyConfigured(
         "PAO_TASK_SECONDS must be less than PAO_LEASE_SECONDS, or a live task could be taken over."
@@ -231,7 +258,27 @@ STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
+STORAGES = {
+    # Nothing uses it; what ever would by mistake must not land in a folder.
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    # Outside of what any server serves; read by requests_app.uploads alone.
+    "uploads": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": PAO_UPLOADS_DIR,
+            "base_url": None,
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
+    },
+}
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+FILE_UPLOAD_HANDLERS = [
+    "pao.api.multipart.BoundedUpload",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 LOGGING = logging_config(PAO_LOG_FORMAT)
 LOGGING_CONFIG = "pao.logs.configure"
 

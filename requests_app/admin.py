@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from pao.admin import ReadOnlyAdmin, link, list_url, reason_of, row_url
 from pao.core.errors import Forbidden, RequestNotFound
 from pao.identity import principal_of
-from requests_app.models import FulfillmentTask, LogLine, ResourceRequest
+from requests_app.models import FulfillmentTask, LogLine, ResourceRequest, UploadedFile
 from requests_app.pages.tracking import track
 from requests_app.pages.verbs import fresh_keys, press
 from requests_app.templatetags.pao import ago
@@ -84,6 +84,7 @@ class ResourceRequestAdmin(ReadOnlyAdmin):
         yield "Messages", list_url("queueops_outboxmessage", group_id__startswith=obj.pk)
         yield "Dead letters", list_url("queueops_deadletter", group_id__startswith=obj.pk)
         yield "Log", list_url("requests_logline", resource_request__id__exact=obj.pk)
+        yield "Files", list_url("requests_uploadedfile", resource_request__id__exact=obj.pk)
         yield "Audit", list_url("audit_auditevent", request_id=obj.pk)
 
     @admin.display(description="state", ordering="state")
@@ -198,6 +199,40 @@ class LogLineAdmin(ReadOnlyAdmin):
     def request(self, obj: LogLine) -> SafeString:
         """Return a link to the request."""
         return link(row_url("requests_resourcerequest", obj.resource_request_id), obj.resource_request.name)
+
+
+@admin.register(UploadedFile)
+class UploadedFileAdmin(ReadOnlyAdmin):
+    """Uploaded files, newest first; their contents are downloaded from the request alone."""
+
+    list_display = ("name", "size", "media_type", "owner", "entry_id", "field", "request", "created_at")
+    list_filter = ("media_type", "created_at")
+    list_select_related = ("resource_request",)
+    search_fields = ("name__startswith", "owner__exact", "entry_id__exact", "sha256__exact")
+    search_help_text = "An id of a file or a request, an owner, an entry, a SHA-256, or the beginning of a name."
+    heavy: ClassVar = ("resource_request__snapshot", "resource_request__form_data", "resource_request__sealed_values")
+    allowed_lookups: ClassVar = ("resource_request__id__exact",)
+    id_fields: ClassVar = ("pk", "resource_request_id")
+    ordering = ("-created_at",)
+    shown: ClassVar = (
+        "id",
+        "name",
+        "size",
+        "media_type",
+        "sha256",
+        "owner",
+        "entry_id",
+        "field",
+        "request",
+        "created_at",
+    )
+
+    @admin.display(description="request")
+    def request(self, obj: UploadedFile) -> SafeString | str:
+        """Return a link to the request, if one has taken the file."""
+        if obj.resource_request is None:
+            return "waits"
+        return link(row_url("requests_resourcerequest", obj.resource_request.pk), obj.resource_request.name)
 
 
 def _button(verb: str) -> Any:

@@ -3,6 +3,7 @@
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
+from pao.core.ids import unguessable_id
 from pao.db import Record
 from requests_app.domain.states import RequestState, TaskState
 
@@ -147,3 +148,36 @@ class LogLine(models.Model):
 
     def __str__(self) -> str:
         return self.message
+
+
+class UploadedFile(Record):
+    """What is known of a file that was uploaded for a field of a form; its content lies in the store of uploads.
+
+    It waits, without a request, until its owner submits the form. The key in the store is told to nobody.
+    """
+
+    id = models.UUIDField(primary_key=True, default=unguessable_id, editable=False)
+    owner = models.CharField(max_length=255, help_text="Whoever uploaded it.")
+    entry_id = models.CharField(max_length=128)
+    field = models.CharField(max_length=255, help_text="Path of the field in the form data, dotted.")
+    name = models.CharField(max_length=255, help_text="As it was called, cleaned; never a name in the store.")
+    size = models.PositiveBigIntegerField(help_text="Bytes.")
+    media_type = models.CharField(max_length=127, help_text="By content.")
+    sha256 = models.CharField(max_length=64)
+    storage_key = models.CharField(max_length=127, unique=True)
+    # When a request goes, its files wait again, too old to be taken, and the purge of uploads removes them.
+    resource_request = models.ForeignKey(
+        ResourceRequest, null=True, blank=True, on_delete=models.SET_NULL, related_name="files"
+    )
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(
+                fields=["tenant", "owner"], condition=models.Q(resource_request=None), name="upload_waiting_of"
+            ),
+            models.Index(fields=["created_at"], condition=models.Q(resource_request=None), name="upload_waiting_since"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -15,7 +15,7 @@ from pao.core.context import Principal, correlation_id
 from pao.core.errors import BadInput, FormChanged, ItemUnavailable
 from pao.core.ids import new_id
 from pao.failpoints import failpoint
-from requests_app import dispatch, loglines, sealing, transitions
+from requests_app import dispatch, loglines, sealing, transitions, uploads
 from requests_app.domain import planner, reasons
 from requests_app.models import FulfillmentTask, ResourceRequest
 
@@ -33,13 +33,15 @@ def submit(
     if form_version is not None and form_version != forms.form_version(document.form):
         raise FormChanged(f"{entry_id} has a newer form.", current=forms.form_version(document.form))
     values = forms.validate(document.form, form_data)
+    taken = uploads.take(document.form, values, entry_id=entry_id, by=by)
     planned = planner.plan(document, offer.definitions(), force_manual=settings.PAO_FORCE_MANUAL)
     if not planned:
         raise ItemUnavailable(f"{entry_id} has no actions to run.")
     with transaction.atomic():
-        request = _request(offer, document, values, by)
+        request = _request(offer, document, taken.values, by)
         tasks = [_task(request, task) for task in planned]
         transitions.submit(request, tasks, reason=reasons.SUBMITTED, by=by)
+        uploads.attach(taken.files, request)
         loglines.add(request, f"Submitted by {by.id}: {len(tasks)} tasks.", commit=offer.commit)
         dispatch.dispatch_ready(request, tasks, by=by)
         request.save(update_fields=["version"])

@@ -25,3 +25,8 @@ def new_id() -> uuid.UUID:
             value = _last + 1 + secrets.randbits(24)
         _last = value
     return uuid.UUID(int=value)
+
+
+def unguessable_id() -> uuid.UUID:
+    """Return a UUID of version 4: 122 bits of chance, for what must not be found by whoever knows its neighbours."""
+    return uuid.UUID(bytes=secrets.token_bytes(16), version=4)

@@ -43,6 +43,15 @@ class RetryBody(VerbBody):
     )
 
 
+class FileShape(serializers.Serializer[Any]):
+    """An uploaded file, as form data refers to it."""
+
+    fileId = serializers.UUIDField(help_text="The only member that a submission needs.")  # noqa: N815 - form data
+    name = serializers.CharField()
+    size = serializers.IntegerField(help_text="Bytes.")
+    type = serializers.CharField(help_text="Media type, by content.")
+
+
 class ReasonShape(serializers.Serializer[Any]):
     """Why something is in its state."""
 

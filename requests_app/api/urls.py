@@ -2,14 +2,16 @@
 
 from django.urls import path
 
-from requests_app.api import tools, views
+from requests_app.api import tools, uploads, views
 
 urlpatterns = [
     path("requests", views.RequestsView.as_view(), name="api-requests"),
     path("requests/<uuid:request_id>", views.RequestView.as_view(), name="api-request"),
     path("requests/<uuid:request_id>/status", views.StatusView.as_view(), name="api-request-status"),
     path("requests/<uuid:request_id>/logs", views.LogsView.as_view(), name="api-request-logs"),
+    path("requests/<uuid:request_id>/files/<uuid:file_id>", uploads.FileView.as_view(), name="api-request-file"),
     path("requests/<uuid:request_id>/retry", views.RetryView.as_view(), name="api-request-retry"),
     path("requests/<uuid:request_id>/abort", views.AbortView.as_view(), name="api-request-abort"),
+    path("uploads", uploads.UploadsView.as_view(), name="api-uploads"),
     path("tools/preview", tools.PreviewView.as_view(), name="api-tools-preview"),
 ]

@@ -8,6 +8,7 @@ from typing import Concatenate, ParamSpec
 import structlog
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
 from pao.api.errors import printable, status_of
@@ -16,7 +17,7 @@ from pao.core.errors import PaoError
 log = structlog.get_logger(__name__)
 
 P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 _TITLES = {
     HTTPStatus.BAD_REQUEST: "PAO cannot read this address",
@@ -31,7 +32,7 @@ def page(view: View[P]) -> View[P]:
     """Let signed-in people only see the page, and show an error of PAO as a page with its status."""
 
     @wraps(view)
-    def answered(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def answered(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         try:
             return view(request, *args, **kwargs)
         except PaoError as error:

@@ -1,7 +1,7 @@
 """The page of an entry: what it is, what happens when its form is submitted, and the form."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
@@ -28,9 +28,11 @@ from pao.core.errors import (
 from pao.core.ids import new_id
 from pao.identity import principal_of
 from requests_app.domain import planner
-from requests_app.pages import fields, graph
+from requests_app.models import UploadedFile
+from requests_app.pages import fields, files, graph
 from requests_app.pages.words import action_sentence, after
 from requests_app.submit import submit
+from requests_app.uploads import file_fields
 
 KEY = "idempotency_key"
 FORM_VERSION = "form_version"
@@ -49,10 +51,11 @@ class Stage:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A submission that was refused: what was posted, why, and whether its key may be used again."""
+    """A submission that was refused: what was posted, why, its files, and whether its key may be used again."""
 
     post: QueryDict
     error: PaoError
+    kept: Mapping[str, UploadedFile] = field(default_factory=dict)
 
     @property
     def details(self) -> Sequence[Detail]:
@@ -72,10 +75,12 @@ def show(request: HttpRequest, item_id: str, attempt: Attempt | None = None) -> 
     entry, version = catalog.entry(item_id, tenant=tenant)
     document = document_from(version.definition)
     sets = fields.field_sets(document.form, attempt.post if attempt else None, attempt.details if attempt else ())
+    sets = files.with_uploads(sets, attempt.kept if attempt else {})
     facts = {
         "entry": entry,
         "is_bundle": isinstance(document, Bundle),
         "field_sets": sets,
+        "takes_files": bool(file_fields(document.form)),
         "complaints": fields.complaints(sets, attempt.details) if attempt else (),
         "refusal": attempt.error if attempt and not attempt.details else None,
         "key": attempt.key if attempt else str(new_id()),
@@ -96,24 +101,27 @@ def post(request: HttpRequest, item_id: str) -> HttpResponse:
     """
     principal = principal_of(request)
     form = document_from(catalog.entry(item_id, tenant=principal.tenant)[1].definition).form
-    values = forms.from_html(form, {name: request.POST.getlist(name) for name in request.POST})
+    typed = {name: request.POST.getlist(name) for name in request.POST if name not in file_fields(form)}
+    received = files.receive(request, form, forms.from_html(form, typed), entry_id=item_id, by=principal)
+    if received.details:
+        return show(request, item_id, Attempt(request.POST, ValidationFailed(details=received.details), received.kept))
     version = request.POST.get(FORM_VERSION) or None
     try:
         with guard(
             principal,
             request.POST.get(KEY) or None,
             endpoint=f"POST {request.path}",
-            body={"form_data": values, "form_version": version},
+            body={"form_data": received.fingerprint, "form_version": version},
         ) as call:
             if call.replay is not None:
                 return _see(call.replay.data["data"]["id"])
-            stored = submit(entry_id=item_id, form_data=values, form_version=version, by=principal)
+            stored = submit(entry_id=item_id, form_data=received.values, form_version=version, by=principal)
             call.answer({"id": str(stored.pk)}, status=202)
     except IdempotencyInProgress:
         messages.info(request, "Your first click is still being stored; the request appears here in a moment.")
         return HttpResponseRedirect(reverse("request-list"), status=303)
     except (ValidationFailed, FormChanged, ItemUnavailable, *_STALE_KEY) as error:
-        return show(request, item_id, Attempt(request.POST, error))
+        return show(request, item_id, Attempt(request.POST, error, received.kept))
     return _see(str(stored.pk))
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.http import QueryDict
+from django.template.defaultfilters import filesizeformat
 
 from catalog.domain.documents import NAME_PATTERN, Field, Form
 from catalog.domain.forms import name_field
@@ -13,6 +14,8 @@ from catalog.domain.forms.limits import accepted_of, date_range, number, pattern
 from catalog.domain.patterns import html_pattern
 from catalog.domain.templating.values import text_of
 from pao.core.errors import Detail
+from requests_app.models import UploadedFile
+from requests_app.uploads import limit_of
 
 _KINDS = {"string": "text", "boolean": "checkbox"}
 _STRENGTHS = {
@@ -44,6 +47,8 @@ class Control:
     choices: tuple[Choice, ...] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
     errors: tuple[str, ...] = ()
+    upload: UploadedFile | None = None
+    """The file that was uploaded for it before, and waits."""
 
     @property
     def id(self) -> str:
@@ -127,7 +132,14 @@ def _help(entry: Field, kind: str) -> Iterable[str]:
     if entry.type == "password" and strength_of(entry) in _STRENGTHS:
         yield _STRENGTHS[strength_of(entry)]
     if entry.type == "file":
-        yield "Uploads come with a later release of PAO; until then hand the file to the owner of this entry."
+        yield from _file_help(entry)
+
+
+def _file_help(entry: Field) -> Iterable[str]:
+    accepted = accepted_of(entry)
+    if accepted:
+        yield f"One of: {', '.join(accepted)}."
+    yield f"At most {filesizeformat(limit_of(entry))}.".replace("\xa0", " ")
 
 
 def _value(entry: Field, kind: str, posted: list[str] | None) -> str:

@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
+
 from catalog.domain.documents import Bundle, bundle_from, label_of
 from catalog.domain.templating.values import text_of
 from pao.core.clock import now
@@ -127,17 +130,34 @@ def track(request: ResourceRequest, principal: Principal) -> Tracking:
     )
 
 
-def form_values(request: ResourceRequest) -> list[tuple[str, list[tuple[str, str]]]]:
+@dataclass(frozen=True)
+class Row:
+    """One value of the form as it was submitted; a file has an address where it is downloaded."""
+
+    label: str
+    value: str
+    url: str = ""
+
+
+def form_values(request: ResourceRequest) -> list[tuple[str, list[Row]]]:
     """Return what was submitted, by group, under the labels of the form it was submitted with; secrets are masked."""
     form: Mapping[str, Any] = _from_snapshot(request, "snapshot__entry__definition__input__form") or {}
-    shown = [("", [(form.get("name") or "Name", request.name)])]
+    shown = [("", [Row(form.get("name") or "Name", request.name)])]
     for group in form.get("groups") or ():
         values = request.form_data.get(group["id"]) or {}
         entries = [entry for entry in group.get("fields") or () if entry["id"] in values]
-        rows = [(entry.get("name") or label_of(entry["id"]), _shown(values[entry["id"]])) for entry in entries]
+        rows = [_row(request, entry, values[entry["id"]]) for entry in entries]
         if rows:
             shown.append((group.get("name") or label_of(group["id"]), rows))
     return shown
+
+
+def _row(request: ResourceRequest, entry: Mapping[str, Any], value: Any) -> Row:
+    label = entry.get("name") or label_of(entry["id"])
+    if entry.get("type") != "file":
+        return Row(label, _shown(value))
+    address = reverse("request-file", args=[request.pk, value["fileId"]])
+    return Row(label, f"{value['name']}, {filesizeformat(value['size'])}", address)
 
 
 def _bundle(request: ResourceRequest) -> Bundle | None:

@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.db.models import Count, Q
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -22,6 +23,7 @@ from pao.core.errors import InvalidCursor
 from pao.identity import principal_of
 from requests_app import queries
 from requests_app.domain.states import REQUEST_ACTIVE, RequestState
+from requests_app.download import download
 from requests_app.models import ResourceRequest
 from requests_app.pages import entry as entry_page
 from requests_app.pages.answers import page
@@ -113,8 +115,15 @@ def request_detail(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
 
 
 @require_safe
+@page
+def request_file(request: HttpRequest, request_id: uuid.UUID, file_id: uuid.UUID) -> FileResponse:
+    """Hand out a file of a request, as an attachment."""
+    return download(request_id=request_id, file_id=file_id, by=principal_of(request))
+
+
+@require_safe
 @never_cache
-def request_live(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
+def request_live(request: HttpRequest, request_id: uuid.UUID) -> HttpResponseBase:
     """Answer the poll of the tracking page: 204 unchanged, 200 the live part, 286 the last one.
 
     `v` is the version that the page shows. Whoever is signed out meanwhile is told to load the page anew.

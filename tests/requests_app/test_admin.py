@@ -21,7 +21,7 @@ from pao.audit.models import AuditEvent
 from pao.core.clock import now
 from pao.core.errors import OutcomeUnknown
 from queueops.models import DeadLetter, OutboxMessage
-from requests_app.models import FulfillmentTask, LogLine, ResourceRequest
+from requests_app.models import FulfillmentTask, LogLine, ResourceRequest, UploadedFile
 from tests.factories import principal, serve_stack, submitted
 from tests.requests_app.steps import Signed, claim_next, complete_next, fail_next
 
@@ -49,6 +49,7 @@ def rows(failed: ResourceRequest) -> None:
     Effect.objects.create(task=task, attempt=1, step="create", description="POST /issue", sent={"summary": "Make"})
     CatalogSync.objects.create(trigger="test", ref="main", status=SyncStatus.SUCCEEDED, counts={"served": 4})
     IdempotencyKey.objects.create(principal="p", endpoint="POST /x", key="k" * 9, body="{}", expires_at=now())
+    UploadedFile.objects.create(owner="requester", entry_id="e", name="plan.txt", size=6, resource_request=failed)
     DeadLetter.objects.create(message_id="m", group_id=str(failed.pk), args=[str(task.pk), 1], cause="NOT_TAKEN")
 
 

@@ -247,7 +247,7 @@ def test_an_unknown_entry_is_explained(signed: Signed) -> None:
         '<input type="checkbox" name="basic.zones" value="b" checked',
         '<textarea id="field-basic.keys" name="basic.keys" rows="4"',
         '<input type="date" id="field-basic.until" name="basic.until" value="" min="2026-01-01"',
-        '<input type="file" id="field-basic.plan" disabled',
+        '<input type="file" id="field-basic.plan" name="basic.plan" aria-describedby="field-basic.plan-help"',
     ],
 )
 def test_every_type_has_its_control(signed: Signed, archive: str, control: str) -> None:

@@ -27,6 +27,7 @@ from queueops.relay import send_pending, wait_for_outbox
 from requests_app import progress
 from requests_app.dispatch import JOB, read
 from requests_app.domain.reasons import DEAD_LETTERED
+from requests_app.uploads import purge_waiting
 
 IDLE_SECONDS = 1.0
 LONGEST_PAUSE = 5.0
@@ -132,6 +133,7 @@ def _drain() -> None:
 
 def _purge() -> None:
     purge_expired()
+    purge_waiting()
 
 
 def _show_life() -> None:
