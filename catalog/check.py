@@ -39,8 +39,8 @@ class Options:
     format: str = "text"
 
 
-def main(arguments: Sequence[str], *, out: TextIO | None = None, err: TextIO | None = None) -> int:
-    """Run the command with its arguments; print to `out` and `err`, by default the standard streams.
+def main(arguments: Sequence[str] | None = None, *, out: TextIO | None = None, err: TextIO | None = None) -> int:
+    """Run the command with its arguments, by default the process's; print to `out` and `err`, or the standard streams.
 
     Returns 0 without errors, 1 with errors, 2 when it could not run. `--help` and wrong options end as argparse ends.
     """
@@ -130,4 +130,4 @@ def _print(stream: TextIO, lines: Iterable[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

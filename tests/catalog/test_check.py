@@ -1,13 +1,18 @@
 """`check_catalog`: exit statuses, formats and scope, by every way it is reached, and without Django."""
 
+import ast
 import io
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+import yaml
 from django.core.management import CommandError, call_command
 
 from catalog.check import CLEAN, COULD_NOT_RUN, PROBLEMS, main
@@ -397,3 +402,53 @@ def test_it_runs_without_django(folder: Path) -> None:
     )
     done = started("-c", program, folder=folder)
     assert done.stdout.splitlines()[-1] == "0 []", done.stderr
+
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+# The package to install for each module that is not ours.
+DISTRIBUTIONS = {
+    "yaml": "pyyaml",
+    "jsonschema": "jsonschema",
+    "re2": "google-re2",
+    "jmespath": "jmespath",
+    "celpy": "cel-python",
+    "lark": "cel-python",  # its parser comes with it
+}
+
+
+def test_what_pip_installs_is_enough(folder: Path) -> None:
+    """The command's entry, its packages with their data, and what these import by name."""
+    assert PROJECT["project"]["scripts"] == {"pao-check-catalog": "catalog.check:main"}
+    included = PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]
+    imported = imported_by_the_check(folder)
+    packages = {package for package, _ in imported}
+    assert {package for package in packages if not any(fnmatch(package, each) for each in included)} == set()
+    names = {name for _, name in imported} - set(sys.stdlib_module_names) - {"catalog", "pao"}
+    installed = {re.split(r"[>=<]", each)[0] for each in PROJECT["project"]["dependencies"]}
+    assert {DISTRIBUTIONS[name] for name in names} <= installed == set(DISTRIBUTIONS.values())
+    assert PROJECT["tool"]["setuptools"]["package-data"] == {"catalog": ["schema/**/*.json"]}
+
+
+def imported_by_the_check(folder: Path) -> set[tuple[str, str]]:
+    """Return package and name of every import that the command's own modules do."""
+    program = (
+        "import sys, catalog.check; print(*(m.__file__ for n, m in sys.modules.items() if n[:4] in ('cata', 'pao.')))"
+    )
+    found = set()
+    for file in map(Path, started("-c", program, folder=folder).stdout.split()):
+        package = ".".join(file.parent.relative_to(ROOT).parts)
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {(package, alias.name.partition(".")[0]) for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                found.add((package, str(node.module).partition(".")[0]))
+    return found
+
+
+def test_the_hook_runs_the_command_on_documents() -> None:
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    assert (hook["id"], hook["entry"], hook["language"]) == ("check-catalog", "pao-check-catalog", "python")
+    for file in [*TEXTS, "CODEOWNERS", ".github/CODEOWNERS", "docs/CODEOWNERS", "bundles/a.yml"]:
+        assert re.search(hook["files"], file)
+    for file in ["README.md", "catalog/a.yaml", "catalog/a/b/c.yaml", "bundles/a/b.yaml", "x/catalog/a/b.yaml"]:
+        assert not re.search(hook["files"], file)
