@@ -7,6 +7,7 @@ from django.contrib.auth import views as auth_views
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from catalog.api import schemas
 from pao import health
 from pao.api.errors_page import error_page
 
@@ -29,6 +30,7 @@ urlpatterns = [
     path("api/schema", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/docs/", swagger, name="api-docs"),
     path("docs/errors", error_page, name="error-codes"),
+    path("schemas/catalog/v1/<path:name>", schemas.schema, name="catalog-schema"),
     path("health", health.live, name="health"),
     path("health/ready", health.ready, name="health-ready"),
     path("health/version", health.version),

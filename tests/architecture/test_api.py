@@ -20,6 +20,7 @@ SAMPLES = {
     "request_id": "01234567-89ab-7def-8123-456789abcdef",
     "item_id": "database-small-test",
     "app_label": "requests",
+    "name": "item.json",
 }
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -31,6 +32,7 @@ OPEN = {
     "/api/schema": "the description of the API",
     "/api/docs/": "the description of the API, for people",
     "/docs/errors": "the table of errors that every error names",
+    "/schemas/catalog/v1/item.json": "the schemas of catalog documents, for editors",
     "/health": "liveness",
     "/health/ready": "readiness",
     "/health/version": "the build",
