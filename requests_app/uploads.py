@@ -22,7 +22,7 @@ from django.db.models import Count, Sum
 
 from catalog.domain.documents import Field, Form
 from catalog.domain.forms.checks import problems_of
-from catalog.domain.forms.limits import accepted_of, number
+from catalog.domain.forms.limits import accepted_of, number, settled_type
 from pao.api.multipart import OversizedFile
 from pao.core.clock import now
 from pao.core.context import Principal
@@ -216,7 +216,7 @@ def _accepted(path: str, wanted: Field, facts: Facts) -> None:
     for problem in problems_of(wanted, claim):
         raise _refused(UnsupportedMediaType, path, problem.issue, problem.code)
     named = {content.ending_of(facts.name), facts.media_type}
-    if content.is_active(facts.media_type, facts.name) and not named & set(accepted_of(wanted)):
+    if content.is_active(facts.media_type, facts.name) and not named & set(map(settled_type, accepted_of(wanted))):
         issue = "Pages, drawings with script, scripts and programs are taken only by a field that names their kind."
         raise _refused(UnsupportedMediaType, path, issue, "FORMAT")
 

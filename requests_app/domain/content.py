@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import puremagic
 
-from catalog.domain.forms.limits import FILE_NAME_CAP
+from catalog.domain.forms.limits import FILE_NAME_CAP, settled_type
 
 OCTETS = "application/octet-stream"
 PLAIN = "text/plain"
@@ -183,7 +183,7 @@ def _binary_type(content: Content, ending: str) -> str:
     """Return the type of bytes that are no text: that of the likeness which the name claims."""
     claimed = [like for like in content.likenesses if _settled(like.ending) == _settled(ending)]
     if claimed:
-        return next((like.media_type for like in claimed if like.media_type), OCTETS)
+        return settled_type(next((like.media_type for like in claimed if like.media_type), OCTETS))
     if ending not in _EITHER and _is_known(ending):
         raise ContradictionError(f"The file is named {ending}, but its content is of another kind.")
     return OCTETS

@@ -26,6 +26,7 @@ from catalog.domain.forms.limits import (
     number,
     number_range,
     pattern_of,
+    settled_type,
     strength_of,
 )
 from catalog.domain.patterns import compile_pattern
@@ -230,7 +231,7 @@ def _accepts(entry: str, name: str, media_type: str) -> bool:
         return name.endswith(entry)
     if entry.endswith("/*"):
         return media_type.startswith(entry[:-1])
-    return media_type == entry
+    return settled_type(media_type) == settled_type(entry)
 
 
 _CHECKS: Mapping[FieldType, Callable[[Field, Any], Iterator[Problem]]] = {

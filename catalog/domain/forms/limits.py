@@ -24,6 +24,17 @@ FILE_ID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 FILE_NAME_PATTERN = r"^[^\x00-\x1f\x7f\/\\]+$"
 MEDIA_TYPE_PATTERN = r"^[A-Za-z0-9!#$&^_.+-]+\/[A-Za-z0-9!#$&^_.+-]+$"
 
+_SAME_TYPE = {
+    **dict.fromkeys(("application/x-yaml", "text/yaml", "text/x-yaml"), "application/yaml"),
+    **dict.fromkeys(("application/x-zip-compressed", "application/x-zip"), "application/zip"),
+    "application/x-gzip": "application/gzip",
+    "application/csv": "text/csv",
+    "image/jpg": "image/jpeg",
+    "text/json": "application/json",
+    "text/x-markdown": "text/markdown",
+    "text/xml": "application/xml",
+}
+
 
 class Range(NamedTuple):
     """The least and the greatest that is accepted, both inclusive; None is no bound."""
@@ -77,6 +88,11 @@ def accepted_of(field: Field) -> tuple[str, ...]:
     accepted = field.validation.get("accept") or field.validation.get("types") or ()
     entries = accepted.split(",") if isinstance(accepted, str) else accepted
     return tuple(str(entry).strip().lower() for entry in entries)
+
+
+def settled_type(media_type: str) -> str:
+    """Return the one name, in lower case, of a media type that goes by several."""
+    return _SAME_TYPE.get(media_type.lower(), media_type.lower())
 
 
 def number(field: Field, key: str) -> float | None:

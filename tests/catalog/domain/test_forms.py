@@ -81,6 +81,7 @@ ACCEPTED: list[tuple[Field, Any]] = [
     (UPLOAD, FILE | {"name": "x.bin", "type": "image/png", "size": 10}),
     (UPLOAD, FILE | {"name": "x", "type": "Text/Plain"}),
     (UPLOAD, {"fileId": FILE["fileId"]}),
+    (field("file", validation={"accept": "application/x-yaml"}), FILE | {"type": "text/yaml"}),  # one kind, two names
 ]
 
 
