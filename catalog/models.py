@@ -119,6 +119,29 @@ class WebhookDelivery(Record):
         return f"{self.event} {self.delivery_id}"
 
 
+class CatalogFile(Record):
+    """A file of the commit that is served: what others must know of it, and what was found, so that it is read once.
+
+    It is read again when its blob is another one, or the checker is (`fingerprint`). CODEOWNERS has a row, too.
+    """
+
+    path = models.CharField(max_length=1024)
+    blob = models.CharField(max_length=64)
+    fingerprint = models.CharField(max_length=64)
+    entry_id = models.TextField(blank=True, default="", help_text="The id that it claims, as it is written.")
+    kind = models.CharField(max_length=15, blank=True, default="")
+    named = models.JSONField(default=list, help_text="The ids that the components of a bundle name.")
+    is_refused = models.BooleanField(default=False)
+    findings = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["path"]
+        constraints = [models.UniqueConstraint(fields=["tenant", "path"], name="one_row_per_file")]
+
+    def __str__(self) -> str:
+        return self.path
+
+
 class CatalogEntry(Record):
     """An item or bundle under its id. What it says stands in its current version."""
 
@@ -131,7 +154,7 @@ class CatalogEntry(Record):
     owner_contact = models.CharField(max_length=255, blank=True, default="")
     code_owners = models.JSONField(default=list, help_text="Who owns its file by CODEOWNERS: users, teams, e-mails.")
     mode = models.CharField(max_length=15, help_text="How it is fulfilled: manual, automatic, sequential or parallel.")
-    path = models.CharField(max_length=512)
+    path = models.CharField(max_length=1024)
     availability = models.CharField(max_length=15, choices=Availability, default=Availability.AVAILABLE)
     unavailable_reason = models.TextField(blank=True, default="")
     components = models.JSONField(default=list, help_text="Ids of the items of a bundle.")

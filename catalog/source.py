@@ -1,40 +1,77 @@
 """The catalog's git repository: fetched by command, read by commit, never checked out.
 
-Repository, branch and transport come from the settings alone; git gets argument lists, with `--` before what is not an
-option (B70). Only regular files under catalog/ and bundles/ are read; symlinks and all else are passed over (B14).
+Repository, branch and transport come from the settings alone. Only regular files under catalog/ and bundles/ and the
+CODEOWNERS file are read; symlinks, submodules and all else are passed over (B14).
 """
 
-import os
-import re
-import subprocess
+import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from catalog import git
+from catalog.domain.codeowners import LOCATIONS
+from catalog.domain.codeowners import MAX_BYTES as MOST_CODEOWNERS_BYTES
 from catalog.domain.encoding import MAX_BYTES
 from pao.core.errors import CatalogInvalid, CatalogUnavailable, Misconfigured
 
 MOST_FILES = 50_000
+MOST_BYTES = 256 * 1024**2
+LONGEST_PATH = 1024
 SECONDS = 120
 LOOK_SECONDS = 20
+HISTORY = 256
+"""How many commits are kept of the branch's history: as far back as a force push can be told from a push."""
 FOLDERS = ("catalog/", "bundles/")
-CODEOWNERS = ("CODEOWNERS", ".github/CODEOWNERS", "docs/CODEOWNERS")
-_REGULAR_FILE = "100644"
-_EXECUTABLE_FILE = "100755"
-_CREDENTIALS = re.compile(r"//[^/@\s]+@")
+_LISTING_BYTES = 4 * MOST_FILES * 256
+_REGULAR_FILES = {"100644", "100755"}
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """The content of a file, by git's name for it, and its size in bytes."""
+
+    name: str
+    size: int
 
 
 def fetch(repository: str, ref: str, clone: Path) -> str:
-    """Bring `ref` of `repository` into the bare clone, made when missing; return its commit, 40 hexadecimal digits.
+    """Bring `ref` of `repository` into the bare clone, made when missing; return its commit, in hexadecimal digits.
 
-    Raises `CatalogUnavailable` with git's own words when the repository or the ref cannot be had, `Misconfigured` when
-    the settings name none or there is no git.
+    A clone that is broken – git was killed, objects are lost, a lock was left – is made anew. Raises
+    `CatalogUnavailable` with git's own words when the repository or the ref cannot be had, `CatalogInvalid` when it is
+    too large, `Misconfigured` when the settings name none or there is no git.
     """
     _check_names(repository, ref)
+    is_old = (clone / "HEAD").exists()
+    try:
+        return _fetch(repository, ref, clone)
+    except CatalogUnavailable:
+        if not is_old or not _has_head(repository, ref):
+            raise
+    discard(clone)
+    return _fetch(repository, ref, clone)
+
+
+def discard(clone: Path) -> None:
+    """Remove the clone, so that the next fetch makes it anew."""
+    shutil.rmtree(clone, ignore_errors=True)
+
+
+def _fetch(repository: str, ref: str, clone: Path) -> str:
     if not (clone / "HEAD").exists():
         clone.mkdir(parents=True, exist_ok=True)
         _git(clone, "init", "--bare", "--quiet", ".")
-    _git(clone, "fetch", "--quiet", "--depth=1", "--no-tags", "--force", "--", repository, f"{ref}:refs/pao/served")
+    into = f"{ref}:refs/pao/served"
+    _git(clone, "fetch", "--quiet", f"--depth={HISTORY}", "--no-tags", "--force", "--", repository, into)
     return _git(clone, "rev-parse", "--verify", "refs/pao/served^{commit}").decode().strip()
+
+
+def _has_head(repository: str, ref: str) -> bool:
+    try:
+        return bool(head(repository, ref))
+    except CatalogUnavailable:
+        return False
 
 
 def head(repository: str, ref: str) -> str:
@@ -60,78 +97,76 @@ def _check_names(repository: str, ref: str) -> None:
         raise Misconfigured("PAO_CATALOG_REPOSITORY and PAO_CATALOG_REF must not begin with a hyphen.")
 
 
-def files(clone: Path, commit: str) -> dict[str, bytes]:
-    """Return path → content of every catalog document, and of the CODEOWNERS file, at a commit.
+def holds(clone: Path, commit: str, earlier: str) -> bool:
+    """Whether the newest `HISTORY` commits of a branch, from `commit` back, hold an earlier one.
 
-    Nobody reads a document of a gigabyte: one beyond `MAX_BYTES` comes as blanks, one more than the checker takes.
-    Raises `CatalogInvalid` when there are more files than PAO reads.
+    Where they do not, the branch was pushed by force, or more commits came at once than are kept.
     """
-    blobs = {path: (name, size) for path, name, size in _blobs(clone, commit)}
+    return earlier in _git(clone, "rev-list", commit, "--").decode().split()
+
+
+def tree(clone: Path, commit: str) -> dict[str, Blob]:
+    """Return path → blob of every catalog document, and of the CODEOWNERS file, at a commit.
+
+    Raises `CatalogInvalid` when there are more files, or more bytes in them, than PAO reads; `CatalogUnavailable` when
+    the clone is broken.
+    """
+    blobs = dict(_blobs(clone, commit))
+    owners = next((path for path in LOCATIONS if path in blobs), None)
+    blobs = {path: blob for path, blob in blobs.items() if path not in LOCATIONS or path == owners}
     if len(blobs) > MOST_FILES:
         raise CatalogInvalid(f"The repository has {len(blobs)} catalog files; PAO reads at most {MOST_FILES}.")
-    contents = _contents(clone, {path: name for path, (name, size) in blobs.items() if size <= MAX_BYTES})
-    return {path: contents.get(path, b" " * (MAX_BYTES + 1)) for path in blobs}
+    size = sum(blob.size for path, blob in blobs.items() if blob.size <= _most_bytes(path))
+    if size > MOST_BYTES:
+        most = MOST_BYTES // 1024**2
+        raise CatalogInvalid(f"The catalog's files have {size // 1024**2} MiB together; PAO reads at most {most} MiB.")
+    return blobs
 
 
-def _blobs(clone: Path, commit: str) -> Iterator[tuple[str, str, int]]:
-    for entry in _git(clone, "ls-tree", "-r", "-z", "--long", commit).split(b"\0"):
+def _blobs(clone: Path, commit: str) -> Iterator[tuple[str, Blob]]:
+    listing = ("ls-tree", "-r", "-z", "--long", commit, "--", *FOLDERS, *LOCATIONS)
+    for entry in _git(clone, *listing, most_bytes=_LISTING_BYTES).split(b"\0"):
         if not entry:
             continue
         description, _, raw_path = entry.partition(b"\t")
         mode, _, name, size = description.decode().split()
         path = raw_path.decode("utf-8", errors="replace")
-        wanted = path in CODEOWNERS or (path.startswith(FOLDERS) and path.endswith((".yaml", ".yml")))
-        if wanted and mode in {_REGULAR_FILE, _EXECUTABLE_FILE}:
-            yield path, name, int(size)
+        wanted = path in LOCATIONS or (path.startswith(FOLDERS) and path.endswith((".yaml", ".yml")))
+        if wanted and mode in _REGULAR_FILES and len(path) <= LONGEST_PATH:
+            yield path, Blob(name, int(size))
 
 
-def _contents(clone: Path, blobs: Mapping[str, str]) -> dict[str, bytes]:
-    asked = "".join(f"{name}\n" for name in blobs.values()).encode()
-    answer = _git(clone, "cat-file", "--batch", given=asked)
+def _most_bytes(path: str) -> int:
+    return MOST_CODEOWNERS_BYTES if path in LOCATIONS else MAX_BYTES
+
+
+def read(clone: Path, blobs: Mapping[str, Blob]) -> dict[str, bytes]:
+    """Return path → content of the files given by their blobs.
+
+    Nobody reads a document of a gigabyte: one that is too large comes as blanks, one more than the checker takes.
+    Raises `CatalogUnavailable` when the clone lacks one.
+    """
+    asked = {path: blob for path, blob in blobs.items() if blob.size <= _most_bytes(path)}
+    contents = _contents(clone, asked) if asked else {}
+    return {path: contents[path] if path in contents else b" " * (_most_bytes(path) + 1) for path in blobs}
+
+
+def _contents(clone: Path, blobs: Mapping[str, Blob]) -> dict[str, bytes]:
+    names = "".join(f"{blob.name}\n" for blob in blobs.values()).encode()
+    answer = _git(clone, "cat-file", "--batch", given=names)
     contents: dict[str, bytes] = {}
     position = 0
-    for path in blobs:
-        end = answer.index(b"\n", position)
-        size = int(answer[position:end].split()[2])
-        contents[path] = answer[end + 1 : end + 1 + size]
-        position = end + 1 + size + 1
+    for path, blob in blobs.items():
+        end = answer.find(b"\n", position)
+        if answer[position:end].split() != [blob.name.encode(), b"blob", str(blob.size).encode()]:
+            raise CatalogUnavailable(f"The clone of the repository lacks {path}.")
+        contents[path] = answer[end + 1 : end + 1 + blob.size]
+        position = end + 1 + blob.size + 1
     return contents
 
 
-def _git(clone: Path, *arguments: str, given: bytes | None = None, seconds: float | None = None) -> bytes:
+def _git(
+    folder: Path, *arguments: str, given: bytes = b"", seconds: float | None = None, most_bytes: int | None = None
+) -> bytes:
     longest = SECONDS if seconds is None else seconds
-    environment = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": os.environ.get("HOME", str(clone)),
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": "safe.directory",
-        "GIT_CONFIG_VALUE_0": "*",
-        **{
-            name: value for name, value in os.environ.items() if name.startswith(("GIT_SSH", "GIT_SSL", "SSH_", "SSL_"))
-        },
-    }
-    try:
-        done = subprocess.run(
-            ["git", *arguments],
-            cwd=clone,
-            env=environment,
-            input=given,
-            capture_output=True,
-            timeout=longest,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise Misconfigured("git is not installed, and the catalog is read with it.") from None
-    except subprocess.TimeoutExpired:
-        raise CatalogUnavailable(f"git {arguments[0]} did not end within {longest} seconds.") from None
-    if done.returncode != 0:
-        raise CatalogUnavailable(f"git {arguments[0]} failed: {_words(done.stderr)}")
-    return done.stdout
-
-
-def _words(said: bytes) -> str:
-    """Return what git said in one line, without the credentials that an address may hold."""
-    line = " ".join(said.decode(errors="replace").split())
-    return _CREDENTIALS.sub("//***@", line)[:500]
+    return git.run(folder, arguments, seconds=longest, given=given, most_bytes=most_bytes)

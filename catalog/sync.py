@@ -1,49 +1,62 @@
 """Syncing: one commit of the repository becomes the served catalog, all or nothing in the database.
 
 A document that is invalid never replaces the version that is served (ruling R42); a deleted file retires its entry, and
-requests that have it keep their snapshot (R43).
+requests that have it keep their snapshot (R43). It is always the branch's head that is fetched, never a commit that
+somebody names, so a delivery that comes late is no step back (F73).
 """
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
-from catalog import source
-from catalog.domain.checker import CheckedEntry, check
-from catalog.domain.documents import Bundle
-from catalog.domain.findings import Finding
-from catalog.models import Availability, CatalogEntry, CatalogSync, CatalogVersion, EntryKind, SyncStatus
+from catalog import checked_files, source
+from catalog.checked_files import Difference
+from catalog.domain import codeowners
+from catalog.domain.changes import CheckedFile, Facts, Recheck
+from catalog.domain.checks_identity import place_of
+from catalog.domain.codeowners import CodeOwners
+from catalog.models import Availability, CatalogEntry, CatalogGeneration, CatalogSync, SyncStatus
+from catalog.serving import PORTION, Serving
+from catalog.source import Blob
 from pao.audit import facts
 from pao.core.clock import now
 from pao.core.context import Principal
-from pao.core.errors import Detail, PaoError, SyncInProgress
-from pao.db import DEFAULT_TENANT
+from pao.core.errors import CatalogUnavailable, Detail, PaoError, SyncInProgress
 
 LOCK = 0x50414F02
-KEPT_VERSIONS = 10
+CHANNEL = "pao_catalog"
+"""Where the number of a new generation is told (LISTEN)."""
 log = structlog.get_logger(__name__)
 
 
-def sync(*, by: Principal, trigger: str, ref: str = "", report: CatalogSync | None = None) -> CatalogSync:
+def sync(
+    *, by: Principal, trigger: str, ref: str = "", report: CatalogSync | None = None, dry_run: bool = False
+) -> CatalogSync:
     """Fetch, check and serve the newest commit of `ref` (the setting's by default); return the stored report.
 
-    `report` is the queued one that asked for this sync (catalog/refresh.py); without it a new one is stored.
+    `report` is the queued one that asked for this sync (catalog/refresh.py); without it a new one is stored. A dry run
+    tells in its report what would be done, and changes nothing else.
     Raises `SyncInProgress` while another sync runs. Every other trouble is stored in the report and then raised, with
     the report's id (fact `sync_id`): `CatalogUnavailable` when the repository cannot be read, `CatalogInvalid` when it
-    has too many files.
+    is too large.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
         if not cursor.fetchone()[0]:
             raise SyncInProgress
     try:
-        asked = report or CatalogSync(trigger=trigger, ref=ref or settings.PAO_CATALOG_REF, requested_by=by.id)
+        asked = report or CatalogSync(
+            tenant=by.tenant,
+            trigger=trigger,
+            ref=ref or settings.PAO_CATALOG_REF,
+            requested_by=by.id,
+            is_dry_run=dry_run,
+        )
         return _sync(asked, by=by)
     finally:
         with connection.cursor() as cursor:
@@ -59,12 +72,14 @@ def _sync(report: CatalogSync, *, by: Principal) -> CatalogSync:
     report.status, report.started_at = SyncStatus.RUNNING, now()
     report.save()
     try:
-        clone = Path(settings.PAO_DATA_DIR) / "catalog.git"
-        report.commit = source.fetch(settings.PAO_CATALOG_REPOSITORY, report.ref, clone)
-        checked = check(source.files(clone, report.commit), profile="relaxed")
+        checked = _check(report)
         with transaction.atomic():
-            report.counts = _serve(checked.entries, checked.findings, report.commit)
-            report.findings = [finding.as_dict() for finding in checked.findings]
+            _serve(report, checked)
+            if report.is_dry_run:
+                transaction.set_rollback(True)
+            else:
+                _finish(report, SyncStatus.SUCCEEDED, by)
+        if report.is_dry_run:
             _finish(report, SyncStatus.SUCCEEDED, by)
     except PaoError as error:
         error.facts["sync_id"] = str(report.pk)
@@ -74,13 +89,13 @@ def _sync(report: CatalogSync, *, by: Principal) -> CatalogSync:
     except Exception as error:
         _fail(report, f"PAO itself failed: {type(error).__name__}.", by)
         raise
-    log.info("catalog.synced", commit=report.commit, **report.counts)
+    log.info("catalog.synced", commit=report.commit, generation=report.generation, **report.counts)
     return report
 
 
 def _fail(report: CatalogSync, why: str, by: Principal) -> None:
     report.error = why
-    report.counts, report.findings = {}, []
+    report.counts, report.findings, report.generation = {}, [], None
     _finish(report, SyncStatus.FAILED, by)
 
 
@@ -88,97 +103,123 @@ def _finish(report: CatalogSync, status: SyncStatus, by: Principal) -> None:
     report.status = status
     report.finished_at = now()
     report.save()
-    facts.catalog_synced(sync_id=report.pk, commit=report.commit, status=status, counts=report.counts, by=by)
+    if not report.is_dry_run:
+        facts.catalog_synced(sync_id=report.pk, commit=report.commit, status=status, counts=report.counts, by=by)
 
 
-def _serve(served: Sequence[CheckedEntry], findings: Sequence[Finding], commit: str) -> dict[str, int]:
-    known = {entry.entry_id: entry for entry in CatalogEntry.objects.select_related("current")}
-    counts = {"served": 0, "added": 0, "changed": 0, "retired": 0, "refused_files": 0}
-    for checked in served:
-        counts["served"] += 1
-        change = _store(checked, known.get(checked.document.metadata.id), commit)
-        if change:
-            counts[change] += 1
-    ids = {checked.document.metadata.id for checked in served}
-    refused = {finding.file for finding in findings if finding.severity == "error"}
-    counts["refused_files"] = len(refused - {checked.file for checked in served})
-    for entry in known.values():
-        if entry.entry_id in ids or entry.path in refused or entry.availability == Availability.RETIRED:
-            continue
-        entry.availability = Availability.RETIRED
-        entry.unavailable_reason = f"Its document {entry.path} was removed at {commit[:8]}."
-        entry.save(update_fields=["availability", "unavailable_reason", "updated_at"])
-        counts["retired"] += 1
-    _settle_bundles()
-    return counts
+@dataclass(frozen=True)
+class _Checked:
+    """A commit whose changed files are read: its blobs, how they differ, what was found, and who owns what."""
+
+    blobs: Mapping[str, Blob]
+    difference: Difference
+    recheck: Recheck
+    code_owners: CodeOwners
+    code_owners_file: CheckedFile | None
+
+    @property
+    def moved(self) -> frozenset[str]:
+        """The paths of files that are other ones than before, or gone."""
+        return self.difference.changed | self.difference.gone
 
 
-def _store(checked: CheckedEntry, entry: CatalogEntry | None, commit: str) -> str:
-    """Store one served document; return "added", "changed", or nothing when it says what it said."""
-    content = _content_hash(checked.definition)
-    same = entry is not None and entry.current is not None and entry.current.content_hash == content
-    if same and entry is not None and entry.availability != Availability.RETIRED and entry.path == checked.file:
-        return ""
-    added = entry is None
-    entry = entry or CatalogEntry(tenant=DEFAULT_TENANT, entry_id=checked.document.metadata.id)
-    for name, value in _columns(checked).items():
-        setattr(entry, name, value)
-    entry.save()
-    if not same:
-        # A branch that is pushed back to an earlier commit brings a version that is there already (F73).
-        entry.current, _ = CatalogVersion.objects.get_or_create(
-            entry=entry,
-            commit=commit,
-            content_hash=content,
-            defaults={
-                "version": checked.document.metadata.version,
-                "definition": checked.definition,
-                "findings": [finding.as_dict() for finding in checked.findings],
-            },
-        )
-        entry.save(update_fields=["current"])
-        _prune(entry)
-    return "added" if added else "changed"
+def _check(report: CatalogSync) -> _Checked:
+    """Fetch the head and check what has changed; a clone that turns out to be broken is made anew, once."""
+    clone = Path(settings.PAO_DATA_DIR) / "catalog.git"
+    try:
+        return _checked(report, clone)
+    except CatalogUnavailable:
+        if not report.commit:
+            raise
+    source.discard(clone)
+    return _checked(report, clone)
 
 
-def _columns(checked: CheckedEntry) -> dict[str, Any]:
-    document = checked.document
-    bundle = isinstance(document, Bundle)
-    return {
-        "kind": EntryKind.BUNDLE if bundle else EntryKind.ITEM,
-        "category": document.metadata.category,
-        "name": document.metadata.name,
-        "description": document.metadata.description,
-        "owner_team": document.metadata.owner.team,
-        "owner_contact": document.metadata.owner.contact,
-        "mode": document.mode,
-        "path": checked.file,
-        "availability": Availability.AVAILABLE,
-        "unavailable_reason": "",
-        "components": sorted({part.catalog_item for part in getattr(document, "components", ())}),
+def _checked(report: CatalogSync, clone: Path) -> _Checked:
+    report.commit = source.fetch(settings.PAO_CATALOG_REPOSITORY, report.ref, clone)
+    _compare(report, clone)
+    blobs = {
+        path: blob
+        for path, blob in source.tree(clone, report.commit).items()
+        if place_of(path) or path in codeowners.LOCATIONS
     }
 
+    def read(paths: Sequence[str]) -> Mapping[str, bytes]:
+        return source.read(clone, {path: blobs[path] for path in paths})
 
-def _prune(entry: CatalogEntry) -> None:
-    keep = list(entry.versions.order_by("-id").values_list("pk", flat=True)[:KEPT_VERSIONS])
-    entry.versions.exclude(pk__in=keep).delete()
+    difference = checked_files.difference(blobs, tenant=report.tenant)
+    owners_path = next((path for path in codeowners.LOCATIONS if path in blobs), None)
+    owners = CodeOwners()
+    owners_file = None
+    if owners_path is not None:
+        text = read([owners_path])[owners_path].decode("utf-8", errors="replace")
+        owners = codeowners.parse(text, file=owners_path)
+        owners_file = CheckedFile(owners_path, Facts(), owners.problems, None)
+    documents = {path for path in difference.changed if path not in codeowners.LOCATIONS}
+    recheck = Recheck(difference.known, documents, difference.gone, read, profile="relaxed")
+    return _Checked(blobs, difference, recheck, owners, owners_file)
 
 
-def _settle_bundles() -> None:
-    """Make a bundle unavailable, with the reason, while an item it needs is not offered; and available again."""
-    offered = set(
-        CatalogEntry.objects.filter(availability=Availability.AVAILABLE, kind=EntryKind.ITEM).values_list(
-            "entry_id", flat=True
-        )
+def _compare(report: CatalogSync, clone: Path) -> None:
+    """Note which commit was served before, and whether the branch was pushed by force since."""
+    generation = CatalogGeneration.objects.filter(tenant=report.tenant).select_related("sync").first()
+    report.previous_commit = generation.commit if generation else ""
+    is_same_branch = generation is not None and generation.sync.ref == report.ref
+    report.is_forced = is_same_branch and not source.holds(clone, report.commit, report.previous_commit)
+
+
+def _serve(report: CatalogSync, checked: _Checked) -> None:
+    """Write what is served, and fill the report."""
+    serving = Serving(commit=report.commit, code_owners=checked.code_owners, tenant=report.tenant)
+    for files in _portions(checked.recheck):
+        checked_files.remember(files, checked.blobs, tenant=report.tenant)
+        serving.serve([each.entry for each in files if each.entry is not None])
+        serving.look_again(paths=[each.file for each in files if each.is_refused])
+    checked_files.forget(checked.difference.gone, tenant=report.tenant)
+    if checked.moved.intersection(codeowners.LOCATIONS):
+        if checked.code_owners_file is not None:
+            checked_files.remember([checked.code_owners_file], checked.blobs, tenant=report.tenant)
+        serving.look_again()
+    serving.retire()
+    serving.settle_bundles()
+    unavailable = CatalogEntry.objects.filter(tenant=report.tenant, availability=Availability.UNAVAILABLE).count()
+    told = checked_files.counts(tenant=report.tenant)
+    report.counts = {
+        "served": told["served"],
+        "added": serving.added,
+        "changed": serving.changed,
+        "retired": serving.retired,
+        "unavailable": unavailable,
+        "refused_files": told["refused_files"],
+        "parsed_files": checked.recheck.parsed,
+        "findings": told["findings"],
+    }
+    report.findings = checked_files.findings(checked.code_owners, tenant=report.tenant)
+    if not report.is_dry_run:
+        report.generation = _count(report, is_other=serving.is_other)
+
+
+def _portions(files: Recheck) -> Iterator[list[CheckedFile]]:
+    remaining = iter(files)
+    while portion := list(islice(remaining, PORTION)):
+        yield portion
+
+
+def _count(report: CatalogSync, *, is_other: bool) -> int:
+    """Return the number of the generation that is served now, and tell it to whoever listens when it is a new one.
+
+    Each commit is a generation of its own, and so is the same commit when something is served another way: by a new
+    version of PAO, or by other settings. A sync that finds nothing new leaves everything as it is.
+    """
+    generation, is_new = CatalogGeneration.objects.select_for_update().get_or_create(
+        tenant=report.tenant, defaults={"number": 1, "commit": report.commit, "sync": report}
     )
-    for bundle in CatalogEntry.objects.filter(kind=EntryKind.BUNDLE).exclude(availability=Availability.RETIRED):
-        missing = sorted(set(bundle.components) - offered)
-        availability = Availability.UNAVAILABLE if missing else Availability.AVAILABLE
-        if availability != bundle.availability:
-            bundle.availability = availability
-            bundle.unavailable_reason = f"It needs {', '.join(missing)}, not offered now." if missing else ""
-            bundle.save(update_fields=["availability", "unavailable_reason", "updated_at"])
-
-
-def _content_hash(definition: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(definition, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    if not is_new and (is_other or generation.commit != report.commit):
+        generation.number += 1
+        generation.commit, generation.sync = report.commit, report
+        generation.save()
+        is_new = True
+    if is_new:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(generation.number)])
+    return generation.number

@@ -45,6 +45,11 @@ class CheckedFile:
     findings: tuple[Finding, ...]
     entry: CheckedEntry | None
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether an error keeps it from being served."""
+        return any(finding.severity == "error" for finding in self.findings)
+
 
 class Recheck:
     """One change of files, checked. Iterate it once for every file whose result may be another than before.

@@ -14,7 +14,7 @@ MODELS = {"ResourceRequest", "FulfillmentTask"}
 WRITES = {"update", "create", "acreate", "aupdate", "get_or_create", "update_or_create"}
 FIELD_LISTS = {"bulk_update", "abulk_update", "save", "asave"}
 # Names are computed for `setattr` here; the columns come from a fixed list in the same module.
-COMPUTED = {"catalog/sync.py": "columns of a catalog entry, `_columns`"}
+COMPUTED = {"catalog/serving.py": "columns of a catalog entry, `_columns`"}
 SQL = re.compile(r"\b(update|insert\s+into)\s+\"?requests_|\bset\s+\"?state\"?\s*=", re.IGNORECASE)
 
 

@@ -19,10 +19,15 @@ def clone(tmp_path: Path) -> Path:
     return tmp_path / "clone" / "catalog.git"
 
 
+def files(clone: Path, commit: str) -> dict[str, bytes]:
+    """Return path → content of all files that are read of a commit."""
+    return source.read(clone, source.tree(clone, commit))
+
+
 def test_a_fetch_makes_the_clone_and_returns_the_commit(repository: Repository, clone: Path) -> None:
     commit = repository.commit({ITEM: "text: ü\n"})
     assert source.fetch(str(repository.folder), "main", clone) == commit
-    assert source.files(clone, commit) == {ITEM: "text: ü\n".encode()}
+    assert files(clone, commit) == {ITEM: "text: ü\n".encode()}
 
 
 @pytest.mark.parametrize(
@@ -48,7 +53,7 @@ def test_a_fetch_makes_the_clone_and_returns_the_commit(repository: Repository, 
 def test_only_documents_and_codeowners_are_read(repository: Repository, clone: Path, path: str, seen: bool) -> None:  # noqa: FBT001 - a column of the table
     commit = repository.commit({path: "content"})
     source.fetch(str(repository.folder), "main", clone)
-    assert source.files(clone, commit) == ({path: b"content"} if seen else {})
+    assert files(clone, commit) == ({path: b"content"} if seen else {})
 
 
 @pytest.mark.parametrize(
@@ -69,7 +74,7 @@ def test_names_and_modes_as_hostile_as_git_allows(
 ) -> None:
     commit = repository.commit_tree({name: (mode, b"/etc/passwd")})
     source.fetch(str(repository.folder), "main", clone)
-    assert set(source.files(clone, commit)) == seen
+    assert set(source.tree(clone, commit)) == seen
 
 
 def test_no_path_leads_out_of_the_repository(repository: Repository, clone: Path) -> None:
@@ -81,7 +86,7 @@ def test_no_path_leads_out_of_the_repository(repository: Repository, clone: Path
     commit = repository.git("commit-tree", inner, "-m", "raw").decode().strip()
     repository.git("update-ref", "refs/heads/main", commit)
     source.fetch(str(repository.folder), "main", clone)
-    source.files(clone, commit)
+    files(clone, commit)
     assert list(clone.parent.parent.rglob("a.yaml")) == []
 
 
@@ -96,7 +101,7 @@ def test_contents_come_back_byte_for_byte(repository: Repository, clone: Path) -
     }
     commit = repository.commit(dict(contents))
     source.fetch(str(repository.folder), "main", clone)
-    assert source.files(clone, commit) == contents
+    assert files(clone, commit) == contents
 
 
 @pytest.mark.parametrize(("size", "read"), [(MAX_BYTES, True), (MAX_BYTES + 1, False), (MAX_BYTES * 10, False)])
@@ -109,15 +114,15 @@ def test_a_document_that_is_too_large_is_not_read(
     small = "catalog/databases/database-b-test.yaml"
     commit = repository.commit({ITEM: b"x" * size, small: b"b: 1"})
     source.fetch(str(repository.folder), "main", clone)
-    files = source.files(clone, commit)
-    assert files[small] == b"b: 1"
-    assert files[ITEM] == (b"x" * size if read else b" " * (MAX_BYTES + 1))
+    found = files(clone, commit)
+    assert found[small] == b"b: 1"
+    assert found[ITEM] == (b"x" * size if read else b" " * (MAX_BYTES + 1))
 
 
 def test_an_empty_catalog_has_no_files(repository: Repository, clone: Path) -> None:
     commit = repository.commit({})
     source.fetch(str(repository.folder), "main", clone)
-    assert source.files(clone, commit) == {}
+    assert files(clone, commit) == {}
 
 
 def test_more_files_than_pao_reads_are_refused(
@@ -127,7 +132,7 @@ def test_more_files_than_pao_reads_are_refused(
     commit = repository.commit({f"catalog/a/file-{number}.yaml": "a: 1" for number in range(3)})
     source.fetch(str(repository.folder), "main", clone)
     with pytest.raises(CatalogInvalid, match="has 3 catalog files; PAO reads at most 2"):
-        source.files(clone, commit)
+        files(clone, commit)
 
 
 # --- commits
@@ -138,8 +143,8 @@ def test_a_new_commit_is_fetched_into_the_same_clone(repository: Repository, clo
     source.fetch(str(repository.folder), "main", clone)
     second = repository.commit({ITEM: "a: 2"})
     assert source.fetch(str(repository.folder), "main", clone) == second
-    assert source.files(clone, second) == {ITEM: b"a: 2"}
-    assert source.files(clone, first) == {ITEM: b"a: 1"}
+    assert files(clone, second) == {ITEM: b"a: 2"}
+    assert files(clone, first) == {ITEM: b"a: 1"}
 
 
 def test_a_force_push_converges_to_head(repository: Repository, clone: Path) -> None:  # F73
@@ -150,7 +155,7 @@ def test_a_force_push_converges_to_head(repository: Repository, clone: Path) -> 
     assert source.fetch(str(repository.folder), "main", clone) == first
     other = repository.commit({ITEM: "a: 3"})
     assert source.fetch(str(repository.folder), "main", clone) == other
-    assert source.files(clone, other) == {ITEM: b"a: 3"}
+    assert files(clone, other) == {ITEM: b"a: 3"}
 
 
 @pytest.mark.parametrize("annotated", [False, True], ids=["light tag", "annotated tag"])
@@ -167,7 +172,7 @@ def test_another_repository_may_take_the_place(repository: Repository, clone: Pa
     other = Repository(tmp_path / "other")
     commit = other.commit({ITEM: "b: 1"})
     assert source.fetch(str(other.folder), "main", clone) == commit
-    assert source.files(clone, commit) == {ITEM: b"b: 1"}
+    assert files(clone, commit) == {ITEM: b"b: 1"}
 
 
 # --- what cannot be had
@@ -202,7 +207,7 @@ def test_what_cannot_be_fetched_leaves_the_last_commit_readable(repository: Repo
     source.fetch(str(repository.folder), "main", clone)
     with pytest.raises(CatalogUnavailable):
         source.fetch(str(repository.folder), "nowhere", clone)
-    assert source.files(clone, commit) == {ITEM: b"a: 1"}
+    assert files(clone, commit) == {ITEM: b"a: 1"}
     assert source.fetch(str(repository.folder), "main", clone) == commit
 
 

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -11,10 +12,11 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from pytest_django import Settings
 
-from catalog import sync as sync_module
+from catalog import checked_files, serving, source
 from catalog.models import CatalogEntry, CatalogSync, CatalogVersion
 from catalog.queries import offer
-from catalog.sync import KEPT_VERSIONS, LOCK, sync
+from catalog.serving import KEPT_VERSIONS
+from catalog.sync import LOCK, sync
 from pao.audit.models import AuditEvent
 from pao.core.context import SYSTEM
 from pao.core.errors import CatalogUnavailable, ItemUnavailable, Misconfigured, SyncInProgress
@@ -31,6 +33,16 @@ BROKEN = ITEM.replace("kind: CatalogItem", "kind: CatalogThing")
 def synced(**given: Any) -> CatalogSync:
     """Sync and return the report."""
     return sync(by=SYSTEM, trigger="test", **given)
+
+
+def outcome(report: CatalogSync) -> dict[str, int]:
+    """Return the counts of a report that say what became of entries."""
+    return {name: report.counts[name] for name in ("served", "added", "changed", "retired", "refused_files")}
+
+
+def counts(**told: int) -> dict[str, int]:
+    """Return what the counts should be; those not given are 0."""
+    return {"served": 0, "added": 0, "changed": 0, "retired": 0, "refused_files": 0} | told
 
 
 def version(text: str, number: str) -> str:
@@ -57,6 +69,8 @@ def another_sync_running() -> Iterator[None]:
                 cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
                 held.set()
                 done.wait()
+                # The end of the connection would do it, too, but nobody can say when the server sees that.
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
         finally:
             connections.close_all()
 
@@ -76,7 +90,7 @@ def another_sync_running() -> Iterator[None]:
 def test_a_first_sync_serves_everything(repository: Repository) -> None:
     commit = repository.commit(TEXTS)
     report = synced()
-    assert report.counts == {"served": 3, "added": 3, "changed": 0, "retired": 0, "refused_files": 0}
+    assert outcome(report) == counts(served=3, added=3)
     assert (report.commit, report.status, report.ref, report.trigger) == (commit, "succeeded", "main", "test")
     assert report.finished_at is not None
     assert shown() == {
@@ -113,7 +127,7 @@ def test_the_same_commit_again_changes_nothing(repository: Repository) -> None:
     synced()
     before = list(CatalogEntry.objects.order_by("entry_id").values())
     report = synced()
-    assert report.counts == {"served": 3, "added": 0, "changed": 0, "retired": 0, "refused_files": 0}
+    assert outcome(report) == counts(served=3)
     assert list(CatalogEntry.objects.order_by("entry_id").values()) == before
     assert CatalogVersion.objects.count() == 3
 
@@ -123,7 +137,7 @@ def test_only_what_has_changed_gets_a_version(repository: Repository) -> None:
     synced()
     second = repository.commit({ITEM_FILE: version(ITEM, "1.1.0")})
     report = synced()
-    assert report.counts == {"served": 3, "added": 0, "changed": 1, "retired": 0, "refused_files": 0}
+    assert outcome(report) == counts(served=3, changed=1)
     assert shown()["database-small-test"] == ("1.1.0", "available")
     assert {row.version: row.commit for row in CatalogVersion.objects.filter(entry__entry_id="database-small-test")}[
         "1.1.0"
@@ -142,7 +156,7 @@ def test_an_added_file_is_added(repository: Repository) -> None:
     repository.commit({ITEM_FILE: ITEM})
     synced()
     repository.commit({OTHER_FILE: OTHER})
-    assert synced().counts == {"served": 2, "added": 1, "changed": 0, "retired": 0, "refused_files": 0}
+    assert outcome(synced()) == counts(served=2, added=1)
 
 
 def test_a_deleted_file_retires_its_entry_and_requests_keep_their_snapshot(repository: Repository) -> None:  # R43
@@ -152,7 +166,7 @@ def test_a_deleted_file_retires_its_entry_and_requests_keep_their_snapshot(repos
     snapshot = request.snapshot
     commit = repository.commit({OTHER_FILE: None})
     report = synced()
-    assert report.counts == {"served": 1, "added": 0, "changed": 0, "retired": 1, "refused_files": 0}
+    assert outcome(report) == counts(served=1, retired=1)
     entry = CatalogEntry.objects.get(entry_id="compute-app-test")
     assert entry.availability == "retired"
     assert entry.unavailable_reason == f"Its document {OTHER_FILE} was removed at {commit[:8]}."
@@ -179,7 +193,7 @@ def test_an_entry_may_move_to_another_file(repository: Repository) -> None:
     moved = "catalog/databases/database-small-test.yml"
     repository.commit({ITEM_FILE: None, moved: ITEM})
     report = synced()
-    assert report.counts == {"served": 1, "added": 0, "changed": 1, "retired": 0, "refused_files": 0}
+    assert outcome(report) == counts(served=1, changed=1)
     entry = CatalogEntry.objects.get()
     assert (entry.pk, entry.path, entry.availability) == (pk, moved, "available")
     assert CatalogVersion.objects.count() == 1
@@ -203,7 +217,7 @@ def test_an_invalid_document_never_replaces_what_is_served(repository: Repositor
     synced()
     repository.commit({ITEM_FILE: BROKEN, OTHER_FILE: version(OTHER, "1.2.0")})
     report = synced()
-    assert report.counts == {"served": 1, "added": 0, "changed": 1, "retired": 0, "refused_files": 1}
+    assert outcome(report) == counts(served=1, changed=1, refused_files=1)
     assert report.status == "succeeded"
     assert shown()["database-small-test"] == ("1.0.0", "available")
     assert shown()["compute-app-test"] == ("1.2.0", "available")
@@ -213,7 +227,7 @@ def test_an_invalid_document_never_replaces_what_is_served(repository: Repositor
 
 def test_a_new_invalid_document_is_not_served(repository: Repository) -> None:
     repository.commit({ITEM_FILE: BROKEN, OTHER_FILE: OTHER})
-    assert synced().counts == {"served": 1, "added": 1, "changed": 0, "retired": 0, "refused_files": 1}
+    assert outcome(synced()) == counts(served=1, added=1, refused_files=1)
     assert set(shown()) == {"compute-app-test"}
 
 
@@ -221,7 +235,7 @@ def test_a_corrected_document_is_served(repository: Repository) -> None:
     repository.commit({ITEM_FILE: BROKEN})
     synced()
     repository.commit({ITEM_FILE: version(ITEM, "1.0.1")})
-    assert synced().counts == {"served": 1, "added": 1, "changed": 0, "retired": 0, "refused_files": 0}
+    assert outcome(synced()) == counts(served=1, added=1)
 
 
 def test_an_id_that_two_files_claim_stays_what_it_was(repository: Repository) -> None:  # B13
@@ -229,7 +243,7 @@ def test_an_id_that_two_files_claim_stays_what_it_was(repository: Repository) ->
     synced()
     repository.commit({"catalog/databases/database-thief-test.yaml": version(ITEM, "6.6.6")})
     report = synced()
-    assert report.counts == {"served": 0, "added": 0, "changed": 0, "retired": 0, "refused_files": 2}
+    assert outcome(report) == counts(refused_files=2)
     assert shown() == {"database-small-test": ("1.0.0", "available")}
 
 
@@ -333,9 +347,20 @@ def test_a_repository_that_is_away_leaves_the_catalog_as_it_is(repository: Repos
     assert shown() == before
 
 
-@pytest.mark.parametrize("place", ["_content_hash", "_prune", "_settle_bundles"])
+@pytest.mark.parametrize(
+    ("module", "place"),
+    [
+        (serving, "_content_hash"),
+        (serving, "_prune"),
+        (serving, "_is_settled_anew"),
+        (checked_files, "remember"),
+        (checked_files, "findings"),
+        (source, "read"),
+    ],
+    ids=["first write", "versions", "bundles", "files", "report", "reading"],
+)
 def test_a_crash_in_the_middle_leaves_the_previous_generation(
-    repository: Repository, monkeypatch: pytest.MonkeyPatch, place: str
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, module: ModuleType, place: str
 ) -> None:  # F74
     repository.commit(TEXTS)
     synced()
@@ -347,7 +372,7 @@ def test_a_crash_in_the_middle_leaves_the_previous_generation(
         raise ZeroDivisionError("a fault of PAO: token=canary")
 
     with monkeypatch.context() as crashing:
-        crashing.setattr(sync_module, place, crash)
+        crashing.setattr(module, place, crash)
         with pytest.raises(ZeroDivisionError):
             synced()
     assert list(CatalogEntry.objects.order_by("entry_id").values()) == before
@@ -359,7 +384,7 @@ def test_a_crash_in_the_middle_leaves_the_previous_generation(
     assert "canary" not in report.error
 
     # the bundle is refused, for it names the deleted item; it stays, unavailable
-    assert synced().counts == {"served": 1, "added": 0, "changed": 1, "retired": 1, "refused_files": 1}
+    assert outcome(synced()) == counts(served=1, changed=1, retired=1, refused_files=1)
 
 
 def test_a_sync_that_was_killed_is_told_by_the_next(repository: Repository) -> None:
@@ -413,8 +438,8 @@ def test_the_command_prints_the_report(repository: Repository) -> None:
     out = StringIO()
     call_command("sync_catalog", stdout=out)
     assert (
-        out.getvalue().splitlines()[-1]
-        == f"Catalog at {commit[:8]}: 3 served, 3 added, 0 changed, 0 retired, 0 refused files."
+        out.getvalue().splitlines()[-1] == f"Catalog at {commit[:8]}: 3 served, 3 added, 0 changed, 0 retired, "
+        "0 unavailable, 0 refused files, 3 parsed files, 0 findings."
     )
 
 
