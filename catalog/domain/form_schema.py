@@ -8,11 +8,12 @@ surrogates, a mask sent back as a secret, and the year 0. Readers must search pa
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
 from catalog.domain.documents import Field, FieldType, Form, Group
+from catalog.domain.form_shown import Shown
 from catalog.domain.forms.limits import (
     EMAIL_PATTERN,
     FILE_ID_PATTERN,
@@ -43,17 +44,37 @@ Schema = dict[str, Any]
 
 
 def json_schema(form: Form, title: str) -> Schema:
-    """Return the JSON Schema (draft-07) of the form data, `x-pao-type` on every property."""
-    return {
+    """Return the JSON Schema (draft-07) of the form data, `x-pao-type` on every property.
+
+    What is shown at times stands under `allOf`, as if and then; where it does, `propertyNames` keeps unknown members
+    out, for `additionalProperties` would not see what stands in a `then`.
+    """
+    shown = Shown(form)
+    always = [group for group in form.groups if not group.visible_when]
+    schema = {
         "$schema": DRAFT,
         "title": title,
         "type": "object",
-        "properties": {
-            "name": _property(name_field(form)),
-            **{group.id: _group(group) for group in form.groups},
-        },
-        "required": ["name", *(group.id for group in form.groups if _required(group))],
-        "additionalProperties": False,
+        "properties": {"name": _property(name_field(form)), **{group.id: _group(group) for group in always}},
+        "required": ["name", *(group.id for group in always if _required(group))],
+        **_closed(["name", *(group.id for group in form.groups)], is_complete=len(always) == len(form.groups)),
+    }
+    conditional = list(_conditional(form, shown))
+    if shown.definitions:
+        schema["definitions"] = shown.definitions
+    return schema | ({"allOf": conditional} if conditional else {})
+
+
+def _group(group: Group) -> Schema:
+    """Return the schema of a group with the fields that are always shown with it."""
+    always = [field for field in group.fields if not field.visible_when]
+    return {
+        "type": "object",
+        "title": group.name,
+        "properties": {field.id: _property(field) for field in always},
+        "required": _required(group),
+        **_closed([field.id for field in group.fields], is_complete=len(always) == len(group.fields)),
+        "x-pao-type": "group",
     }
 
 
@@ -83,8 +104,26 @@ def published_pattern(pattern: str) -> str:
     return portable if _ANCHORED.fullmatch(pattern) else f"^(?:{portable})$"
 
 
+def _conditional(form: Form, shown: Shown) -> Iterator[Schema]:
+    """Yield if and then of every group and field that is shown at times."""
+    for group in form.groups:
+        if (condition := shown.schema((group.id,))) is not None:
+            needed = {"required": [group.id]} if _required(group) else {}
+            yield {"if": condition, "then": {"properties": {group.id: _group(group)}, **needed}}
+        for field in group.fields:
+            if (condition := shown.schema((group.id, field.id))) is not None:
+                inner: Schema = {"properties": {field.id: _property(field)}}
+                needed = {"required": [group.id]} if field.required else {}
+                inner |= {"required": [field.id]} if field.required else {}
+                yield {"if": condition, "then": {"properties": {group.id: inner}, **needed}}
+
+
+def _closed(members: list[str], *, is_complete: bool) -> Schema:
+    return {"additionalProperties": False} if is_complete else {"propertyNames": {"enum": members}}
+
+
 def _required(group: Group) -> list[str]:
-    return [field.id for field in group.fields if field.required]
+    return [field.id for field in group.fields if field.required and not field.visible_when]
 
 
 def _begins(field: Field) -> bool:
@@ -94,17 +133,6 @@ def _begins(field: Field) -> bool:
 
 def _initial(field: Field) -> Any:
     return False if field.default is None else field.default
-
-
-def _group(group: Group) -> Schema:
-    return {
-        "type": "object",
-        "title": group.name,
-        "properties": {field.id: _property(field) for field in group.fields},
-        "required": _required(group),
-        "additionalProperties": False,
-        "x-pao-type": "group",
-    }
 
 
 def _property(field: Field) -> Schema:

@@ -7,6 +7,7 @@ from typing import Any
 
 from catalog.domain.documents import NAME_PATTERN, Field, Form, Group
 from catalog.domain.forms.checks import Problem, problems_of
+from catalog.domain.forms.visibility import Path, hidden_paths
 from pao.core.errors import Detail, ValidationFailed
 
 NAME_FIELD_ID = "name"
@@ -37,6 +38,9 @@ def validate(form: Form, data: object) -> dict[str, Any]:
     field is asked for even when it has a default: the form offers that. A group without a value stays away. Members
     come in the order of the form, and nothing is shared with `data`.
 
+    What `visibleWhen` hides is left out whatever it holds, as form libraries go on sending what was typed before: it is
+    neither checked nor returned. Its members are no unknown ones.
+
     Raises `ValidationFailed` with one `Detail` per problem, 100 at most: `field` is the dotted path
     (`basic.storageSize`), `pointer` the JSON pointer into `data`, `code` one of REQUIRED, UNKNOWN_FIELD, TYPE, ENUM,
     PATTERN, TOO_LONG, TOO_SHORT, TOO_MANY, TOO_FEW, DUPLICATE, MIN, MAX, STEP, FORMAT, STRENGTH, MASK,
@@ -45,20 +49,25 @@ def validate(form: Form, data: object) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ValidationFailed(details=[Detail("", "The form data must be an object.", "TYPE", "")])
     details: list[Detail] = []
-    values = _members((name_field(form),), data, (), details, known=[group.id for group in form.groups])
+    hidden = hidden_paths(form, data)
+    values = _members((name_field(form),), data, (), details, [NAME_FIELD_ID, *(group.id for group in form.groups)])
     for group in form.groups:
-        _add_group(group, data, values, details)
+        if (group.id,) not in hidden:
+            _add_group(group, data, values, details, hidden)
     if details:
         raise ValidationFailed(details=details[:MAX_DETAILS])
     return values
 
 
-def _add_group(group: Group, data: dict[str, Any], values: dict[str, Any], details: list[Detail]) -> None:
+def _add_group(
+    group: Group, data: dict[str, Any], values: dict[str, Any], details: list[Detail], hidden: frozenset[Path]
+) -> None:
     given = data.get(group.id, {})
     if not isinstance(given, dict):
         details.append(_detail((group.id,), Problem("TYPE", "A group must be an object.")))
         return
-    members = _members(group.fields, given, (group.id,), details)
+    shown = [field for field in group.fields if (group.id, field.id) not in hidden] if hidden else group.fields
+    members = _members(shown, given, (group.id,), details, [field.id for field in group.fields])
     if members or group.id in data:
         values[group.id] = members
 
@@ -68,7 +77,7 @@ def _members(
     data: dict[str, Any],
     path: tuple[str, ...],
     details: list[Detail],
-    known: Sequence[str] = (),
+    known: Sequence[str],
 ) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for field in fields:
@@ -80,8 +89,8 @@ def _members(
             details.append(_detail((*path, field.id), Problem("REQUIRED", "This is required.")))
         elif field.default is not None:
             values[field.id] = deepcopy(field.default)
-    if not data.keys() <= {*known, *(field.id for field in fields)}:
-        details.extend(_unknown(data, [*known, *(field.id for field in fields)], path))
+    if not data.keys() <= set(known):
+        details.extend(_unknown(data, known, path))
     return values
 
 

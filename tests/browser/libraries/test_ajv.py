@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from catalog.domain.documents import Form
 from catalog.domain.form_schema import json_schema, published_pattern
@@ -30,7 +31,7 @@ def test_browsers_read_a_published_pattern_as_the_server_does(ajv: Program, patt
 
 
 @values_checked(300)
-@given(drawn=forms_with_data(ECMASCRIPT, of_each=6))
+@given(drawn=st.booleans().flatmap(lambda has: forms_with_data(ECMASCRIPT, of_each=8, has_conditions=has)))
 def test_browsers_accept_what_the_server_accepts_and_refuse_what_the_schema_can_say(
     ajv: Program, drawn: tuple[Form, list[Any]]
 ) -> None:

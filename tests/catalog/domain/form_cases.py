@@ -1,7 +1,8 @@
 """Generated forms with generated data, right, nearly right and hostile, and what the schema of a form cannot say."""
 
+from dataclasses import replace
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -125,6 +126,20 @@ def _anything(dialect: Dialect) -> SearchStrategy[Any]:
     return scalars | st.lists(scalars, max_size=3) | st.dictionaries(st.sampled_from(["a", "fileId"]), scalars)
 
 
+_DEFAULTS: dict[FieldType, tuple[Any, ...]] = {
+    "string": ("a", ""),
+    "textarea": ("a",),
+    "email": ("a@b.co",),
+    "password": (None,),
+    "number": (1, 2.5, 0),
+    "boolean": (True, False),
+    "select": _CHOICES,
+    "multiselect": (["a"], [1, "a"], []),
+    "date": ("2026-01-31",),
+    "file": (None,),
+}
+
+
 @st.composite
 def fields(draw: st.DrawFn, identifier: str, dialect: Dialect) -> Field:
     """Draw a field of any type."""
@@ -135,9 +150,29 @@ def fields(draw: st.DrawFn, identifier: str, dialect: Dialect) -> Field:
         name="Value",
         type=kind,
         required=draw(st.booleans()),
+        default=draw(st.none() | st.sampled_from(_DEFAULTS[kind])),
         enum=_CHOICES if has_choices else (),
         validation=draw(rules(dialect)[kind]),
     )
+
+
+def conditions(leaned_on: list[tuple[str, Field]]) -> SearchStrategy[str]:
+    """Return conditions over some fields, given by the id of their group and themselves."""
+    paths = ["current.name", *(f"current.{group}.{field.id}" for group, field in leaned_on)]
+    leaves = st.builds(str.replace, st.sampled_from(_LEAVES), st.just("?"), st.sampled_from(paths))
+    return st.recursive(
+        leaves,
+        lambda inner: (
+            st.builds("({}) {} ({})".format, inner, st.sampled_from(["&&", "||"]), inner) | inner.map("!({})".format)
+        ),
+        max_leaves=3,
+    )
+
+
+_LEAVES = (
+    "?", "!?", "? == 'a'", "? != 'a'", "? == 1", "1 == ?", "? == true", "? != false", "? == null", "? != null",
+    "? in ['a', 1, null]", "!(? in ['a', 2.5])", "'a' in ?", "? < 5", "? >= 0.5", "? == ''", "? == 'orders'",
+)  # fmt: skip
 
 
 @st.composite
@@ -166,18 +201,31 @@ def data_of(draw: st.DrawFn, form: Form, dialect: Dialect) -> Any:
 
 
 @st.composite
-def forms_with_data(draw: st.DrawFn, dialect: Dialect, *, of_each: int) -> tuple[Form, list[Any]]:
-    """Draw a form of up to four fields in up to two groups, and some data for it."""
-    counts = draw(st.lists(st.integers(1, 2), min_size=1, max_size=2))
-    form = Form(
-        "Name",
-        "",
-        tuple(
-            Group(f"group{at}", "Group", tuple(draw(fields(f"field{number}", dialect)) for number in range(count)))
-            for at, count in enumerate(counts)
-        ),
-    )
+def forms_with_data(
+    draw: st.DrawFn, dialect: Dialect, *, of_each: int, has_conditions: bool = False
+) -> tuple[Form, list[Any]]:
+    """Draw a form of a few fields in up to two groups, and some data for it."""
+    leaned_on: list[tuple[str, Field]] = []
+    groups: list[Group] = []
+    for identifier in draw(st.sampled_from([["one"], ["one", "two"]])):
+        condition = draw(conditions(leaned_on)) if has_conditions and draw(st.booleans()) else ""
+        members: list[Field] = []
+        for position in range(draw(st.integers(1, 3 if has_conditions else 2))):
+            field = draw(fields(f"field{position}", dialect))
+            if has_conditions and draw(st.booleans()):
+                field = replace(field, visible_when=draw(conditions(leaned_on)))
+            members.append(field)
+            leaned_on.append((identifier, field))
+        groups.append(Group(identifier, "Group", _turned(members, is_turned=draw(st.booleans())), condition))
+    form = Form("Name", "", _turned(groups, is_turned=draw(st.booleans())))
     return form, draw(st.lists(data_of(form, dialect), min_size=of_each, max_size=of_each))
+
+
+_Part = TypeVar("_Part")
+
+
+def _turned(parts: list[_Part], *, is_turned: bool) -> tuple[_Part, ...]:
+    return tuple(reversed(parts) if is_turned else parts)
 
 
 def objections(form: Form, data: object) -> list[Detail]:
