@@ -12,15 +12,25 @@ from catalog.domain.schemas import schemas
 from catalog.domain.templating import (
     Scope,
     Template,
+    masked,
     parse,
+    render_address,
+    render_git_path,
+    render_git_ref,
+    render_hcl,
     render_header,
     render_json,
     render_label,
     render_line,
+    render_lines,
+    render_markdown,
     render_rich,
+    render_slack,
     render_text,
     render_url,
     render_value,
+    render_workspace,
+    render_yaml,
 )
 from pao.clients.jira_text import TextRun
 
@@ -41,14 +51,35 @@ RENDERERS: Mapping[str, Callable[[Template, Scope], Any]] = {
     "header": render_header,
     "label": render_label,
     "value": render_value,
+    "yaml": render_yaml,
+    "hcl": render_hcl,
+    "git-path": render_git_path,
+    "git-ref": render_git_ref,
+    "workspace": render_workspace,
+    "lines": render_lines,
+    "markdown": render_markdown,
+    "slack": render_slack,
+    "address": render_address,
 }
+
+# Where a secret may be sent (B61); anywhere else it comes as the mask, should the checker have let one pass.
+_CARRIES_SECRETS = frozenset(
+    {
+        ("rest-api", "header"),
+        ("rest-api", "json-body"),
+        ("rest-api", "text"),
+        ("webhook", "header"),
+    }
+)
 
 
 def render_action(action_type: str, config: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
     """Return the rendered config of an action. Raises `TemplateError` with the reference and the reason."""
     rendered: dict[str, Any] = deepcopy(dict(config))
+    without_secrets = masked(scope)
     for field in schemas().template_fields(action_type, config):
-        _put(rendered, field.path, RENDERERS[field.context](parse(field.text), scope))
+        seen = scope if (action_type, field.context) in _CARRIES_SECRETS else without_secrets
+        _put(rendered, field.path, RENDERERS[field.context](parse(field.text), seen))
     _rename(rendered)
     return rendered
 

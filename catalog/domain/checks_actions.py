@@ -10,6 +10,7 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 
 from catalog.domain.findings import Report, did_you_mean, quoted
+from catalog.domain.places import disclosure_in
 from catalog.domain.plain import SECTIONS, actions, mapping
 from catalog.domain.positions import Path
 from catalog.domain.references import (
@@ -98,12 +99,12 @@ def _check_query_names(config: Mapping[str, Any], path: Path, report: Report) ->
         if _SECRET_NAME.fullmatch(key):
             message = f"The query parameter {quoted(key)} would show a secret in access logs"
             report.add("secret_disclosed", (*path, "query", key), message, hint=hint, at_key=True)
-    for section in ("endpoint", "poll"):
-        url = mapping(config.get(section)).get("url")
+    for at in (("endpoint",), ("poll",), ()):
+        url = (mapping(config.get(at[0])) if at else config).get("url")
         for name in _query_names(url):
             if _SECRET_NAME.fullmatch(name):
                 message = f"The URL's parameter {quoted(name)} would show a secret in access logs"
-                report.add("secret_disclosed", (*path, section, "url"), message, hint=hint)
+                report.add("secret_disclosed", (*path, *at, "url"), message, hint=hint)
 
 
 def _query_names(url: object) -> list[str]:
@@ -130,20 +131,12 @@ def _check_use(use: Use, targets: Targets, report: Report) -> None:
 
 
 _WHERE_TO = "Secrets belong into headers or the body of a rest-api action over https."
-_PLACES = {"ticket": "a ticket", "url": "a URL", "query": "a URL's query", "output": "an output that is not secret"}
 
 
 def disclosure(use: Use, target: Target) -> str:
     """Return why the use would disclose a secret, or nothing when it would not (B47, B61, B65)."""
     if not target.secret:
         return ""
-    subject = target.secret[:1].upper() + target.secret[1:]
-    if use.where in _PLACES:
-        return f"{subject} would be shown in {_PLACES[use.where]}"
-    if use.where == "secret output":
-        return ""
-    if use.reference.path[:2] == ("system", "platform") and use.where != "header":
-        return f"{subject} may stand in a header only"
-    if not use.over_https:
-        return f"{subject} would travel unencrypted over http"
-    return ""
+    is_of_platform = use.reference.path[:2] == ("system", "platform")
+    problem = disclosure_in(use.where, is_of_platform=is_of_platform, over_https=use.over_https)
+    return f"{target.secret[:1].upper()}{target.secret[1:]} {problem}" if problem else ""

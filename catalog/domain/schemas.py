@@ -13,22 +13,13 @@ from typing import Any
 
 from jsonschema import Draft7Validator
 
+from catalog.domain.templating import context_of_file
+
 Schema = dict[str, Any]
 
 FOLDER = Path(__file__).resolve().parent.parent / "schema"
 
-
 _BY_PATH = "by-path"
-_CONTEXT_BY_ENDING = {
-    # Terraform reads the texts of this JSON as templates of its own, and JSON cannot keep a value from being one.
-    ".tf.json": "",
-    ".json": "json-body",
-    ".yaml": "yaml",
-    ".yml": "yaml",
-    ".tf": "hcl",
-    ".tfvars": "hcl",
-    ".hcl": "hcl",
-}
 
 
 @dataclass(frozen=True)
@@ -129,18 +120,12 @@ def _template_fields(
         for key, child in value.items():
             member = _member(schema, key, value)
             if member.get("x-pao-template") == _BY_PATH:
-                member = {**member, "x-pao-template": _context_of_file(value.get("path"))}
+                member = {**member, "x-pao-template": context_of_file(str(value.get("path")))}
             yield from _template_fields(member, child, (*path, key), context)
     elif isinstance(value, list):
         items = schema.get("items", {})
         for index, child in enumerate(value):
             yield from _template_fields(items, child, (*path, index), context)
-
-
-def _context_of_file(path: object) -> str:
-    """Return the context of a file's text by the ending of its path (contract table); "" when it is no template."""
-    endings = (context for ending, context in _CONTEXT_BY_ENDING.items() if str(path).lower().endswith(ending))
-    return next(endings, "text")
 
 
 def _member(schema: Schema, key: str, value: Mapping[str, Any]) -> Schema:

@@ -1,19 +1,16 @@
 """Every use of a reference in the actions of an item: where it stands, and what its place allows."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from catalog.domain.findings import Report
+from catalog.domain.places import Where, problem_in, where
 from catalog.domain.plain import SECTIONS, actions, mapping, texts
 from catalog.domain.positions import Path
 from catalog.domain.schemas import Schemas
 from catalog.domain.templating import Reference, Template, TemplateSyntaxError, UnknownNamespaceError, parse
-from catalog.domain.templating.json_body import json_problem
-from catalog.domain.templating.url import url_problem
-
-Where = Literal["ticket", "url", "query", "header", "body", "output", "secret output", "other"]
 
 _QUOTES = re.compile(r'\\.|"', re.DOTALL)
 
@@ -62,8 +59,8 @@ def _in_config(
     kind, config = action.get("type"), mapping(action.get("config"))
     if not isinstance(kind, str) or kind not in schemas.action_types:
         return
-    url = mapping(config.get("endpoint")).get("url")
-    over_https = not (isinstance(url, str) and url.lower().startswith("http://"))
+    urls = [mapping(config.get("endpoint")).get("url"), mapping(config.get("poll")).get("url"), config.get("url")]
+    over_https = not any(isinstance(url, str) and url.lower().startswith("http://") for url in urls)
     templates = {field.path: field for field in schemas.template_fields(kind, config)}
     for place, text in texts(config, ()):
         if "{{" in text and place not in templates:
@@ -75,14 +72,12 @@ def _in_config(
         template = parsed(found.text, path, report)
         if template is None:
             continue
-        if check := _CHECKS.get(found.context):
-            code, problem_of = check
-            if problem := problem_of(template):
-                report.add(code, path, problem, inside=(found.text, 0))
+        if problem := problem_in(found.context, template):
+            report.add(problem[0], path, problem[1], inside=(found.text, 0))
         bare = set(_bare(template)) if found.context == "json-body" else set()
-        where = _where(kind, found.path, found.context)
+        stands = where(kind, found.path, found.context)
         for reference in template.references:
-            yield Use(section, action_path, path, found.text, reference, where, reference in bare, over_https)
+            yield Use(section, action_path, path, found.text, reference, stands, reference in bare, over_https)
 
 
 def _in_outputs(section: str, action_path: Path, action: Mapping[str, Any], report: Report) -> Iterator[Use]:
@@ -93,19 +88,9 @@ def _in_outputs(section: str, action_path: Path, action: Mapping[str, Any], repo
         if not isinstance(text, str) or "{{" not in text:
             continue
         template = parsed(text, path, report)
-        where: Where = "secret output" if form.get("secret") is True else "output"
+        place: Where = "secret output" if form.get("secret") is True else "output"
         for reference in template.references if template else ():
-            yield Use(section, action_path, path, text, reference, where)
-
-
-def _where(action_type: str, path: Path, context: str) -> Where:
-    if action_type == "jira-ticket":
-        return "ticket"
-    if context in {"url", "header"}:
-        return "url" if context == "url" else "header"
-    if path[0] == "query":
-        return "query"
-    return "body" if path[0] == "body" else "other"
+            yield Use(section, action_path, path, text, reference, place)
 
 
 def _bare(template: Template) -> Iterator[Reference]:
@@ -117,9 +102,3 @@ def _bare(template: Template) -> Iterator[Reference]:
             continue
         for found in _QUOTES.findall(part):
             inside ^= found == '"'
-
-
-_CHECKS: Mapping[str, tuple[str, Callable[[Template], str | None]]] = {
-    "json-body": ("template_syntax", json_problem),
-    "url": ("url_invalid", url_problem),
-}

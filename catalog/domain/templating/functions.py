@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from catalog.domain.templating.values import MISSING, UnwritableError, is_missing, json_of, text_of
+from catalog.domain.templating.yaml_values import yaml_of
 
 Argument = str | int | float | bool
 
@@ -139,6 +140,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "truncate": Function(_on_text(truncate), "at most that many characters; what is cut ends in `…`", ("count",)),
     "join": Function(_join, "the entries of a list with the argument (else `, `) between", ("text",), optional=1),
     "json": Function(json_of, "JSON text; bare in a JSON body it is that JSON itself"),
+    "yaml": Function(yaml_of, "YAML on one line; unquoted in a YAML text it is that YAML itself"),
     "b64encode": Function(_b64encode, "base64 of the UTF-8 bytes of the text"),
     "urlencode": Function(
         _on_text(lambda text: quote(text, safe="")),

@@ -13,17 +13,22 @@ expression is ordinary text, as JSON is full of it.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cached_property
+from typing import Any, TypeVar
 
 from catalog.domain.templating.functions import FUNCTIONS, Argument
+from catalog.domain.templating.kept import Kept
 from pao.core.errors import TemplateSyntaxError, UnknownNamespaceError
 
 NAMESPACES = ("current", "output", "metadata", "system")
 MAX_SEGMENTS = 16
 MAX_FUNCTIONS = 16
+KEPT_BYTES = 32 * 1024 * 1024
+
+Plan = TypeVar("Plan")
 
 _PATH = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9-]*)+", re.ASCII)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*", re.ASCII)
@@ -42,7 +47,7 @@ class Call:
     arguments: tuple[Argument, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reference:
     """One reference: where it points, where it stands in the template (characters from 0), and its pipeline."""
 
@@ -51,7 +56,7 @@ class Reference:
     offset: int
     functions: tuple[Call, ...] = ()
 
-    @property
+    @cached_property
     def path(self) -> tuple[str, ...]:
         """The namespace followed by the segments."""
         return (self.namespace, *self.segments)
@@ -68,8 +73,16 @@ class Template:
     text: str
     parts: tuple[str | Reference, ...]
     references: tuple[Reference, ...]
+    _plans: dict[Callable[["Template"], Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    @property
+    def planned(self, plan: Callable[["Template"], Plan]) -> Plan:
+        """Return what `plan` makes of this template: worked out once, and kept as long as the template is."""
+        if plan not in self._plans:
+            self._plans[plan] = plan(self)
+        made: Plan = self._plans[plan]
+        return made
+
+    @cached_property
     def lone(self) -> Reference | None:
         """The reference when the template is one reference and nothing else."""
         return self.references[0] if len(self.parts) == 1 and self.references else None
@@ -79,15 +92,26 @@ class Template:
         return hash(self.text)
 
 
-@lru_cache(maxsize=16_384)
 def parse(text: str) -> Template:
-    """Return the parsed template; the result is immutable and cached by text.
+    """Return the parsed template; the result is immutable and kept by its text, so that it is parsed once.
 
     Raises `UnknownNamespaceError` for a reference to another namespace than the four, and `TemplateSyntaxError` for
     everything else between braces that is no reference (R18, R19), both with the offset in `text`.
     """
+    return _parsed(text)
+
+
+def _parse(text: str) -> Template:
     parts = tuple(_merged(_Reader(text).parts()))
     return Template(text, parts, tuple(part for part in parts if isinstance(part, Reference)))
+
+
+def _weight(template: Template) -> int:
+    # Measured, with one plan: the text, its pieces and those of the plan; a reference takes most of the rest.
+    return 500 + 4 * len(template.text) + 500 * len(template.references)
+
+
+_parsed = Kept(_parse, weigh=_weight, limit=KEPT_BYTES)
 
 
 def _merged(parts: Iterator[str | Reference]) -> Iterator[str | Reference]:

@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, Literal, NoReturn
 
 from catalog.domain.documents import FieldType
@@ -49,7 +48,7 @@ def render_json(template: Template, scope: Scope) -> str:
     Raises `TemplateError` when the template is not JSON around its references, a member's name is missing or comes
     twice, or a value has no JSON form.
     """
-    plan = _plan(template)
+    plan = template.planned(_plan)
     body = "".join(piece if isinstance(piece, str) else _fill(piece, scope) for piece in plan.pieces)
     problem = _problem_of(body, unique_names=plan.has_names)
     if problem:
@@ -60,7 +59,7 @@ def render_json(template: Template, scope: Scope) -> str:
 def json_problem(template: Template) -> str | None:
     """Return why the template can never become JSON, as a sentence, or None: for the checker."""
     try:
-        _plan(template)
+        template.planned(_plan)
     except TemplateError as problem:
         return problem.message
     return None
@@ -84,7 +83,6 @@ def _as_part(value: Any, reference: Reference) -> str:
     return written_as_json(value, reference) if isinstance(value, Mapping) else written(value, reference)
 
 
-@lru_cache(maxsize=4096)
 def _plan(template: Template) -> _Plan:
     pieces = tuple(_pieces(template))
     problem = _problem_of("".join(_stand_in(number, piece) for number, piece in enumerate(pieces)), unique_names=False)

@@ -72,7 +72,12 @@ def render_line(template: Template, scope: Scope, limit: int = SUMMARY_LIMIT) ->
     A secret comes as `[secret]` (B61). The line may be empty.
     """
     text = render_text(template, masked(scope))
-    return _cut(" ".join(without_controls(" ".join(text.split())).split()), limit)
+    return _cut(one_line(text), limit)
+
+
+def one_line(text: str) -> str:
+    """Return the text on one line: runs of white space as one space, control characters dropped."""
+    return " ".join(without_controls(" ".join(text.split())).split())
 
 
 def render_label(template: Template, scope: Scope) -> str:

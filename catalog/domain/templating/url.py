@@ -5,7 +5,6 @@ Sources: contract table (URL path or query), B48, B49, B52, B65.
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from catalog.domain.templating.grammar import Reference, Template
@@ -34,7 +33,7 @@ def render_url(template: Template, scope: Scope) -> str:
     not come out as `.` or `..`. A value in the query is percent-encoded, a missing one is empty.
     Raises `TemplateError` for these, for a variable in scheme, host, port or user information, and for a secret.
     """
-    plan = _plan(template)
+    plan = template.planned(_plan)
     path = "/".join(_segment(segment, scope) for segment in plan.segments)
     tail = "".join(part if isinstance(part, str) else _encoded(part, scope) for part in plan.tail)
     return f"{plan.authority}{path}{tail}"
@@ -43,7 +42,7 @@ def render_url(template: Template, scope: Scope) -> str:
 def url_problem(template: Template) -> str | None:
     """Return why the template can never become a URL that may be called, as a sentence, or None: for the checker."""
     try:
-        _plan(template)
+        template.planned(_plan)
     except TemplateError as problem:
         return problem.message
     return None
@@ -74,7 +73,6 @@ def _encoded(reference: Reference, scope: Scope) -> str:
     return quote(written(evaluate(reference, scope), reference), safe="")
 
 
-@lru_cache(maxsize=4096)
 def _plan(template: Template) -> _Plan:
     first = template.parts[0] if template.parts and isinstance(template.parts[0], str) else ""
     authority = _AUTHORITY.match(first)
