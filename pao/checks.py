@@ -12,6 +12,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 
 LEAST_SECRET = 50
 LEAST_DIFFERENT = 10
+LEAST_WEBHOOK_SECRET = 16
 DEVELOPMENT_WORDS = ("development", "django-insecure", "changeme", "example")
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -72,6 +73,17 @@ def public_url_is_public(**_scope: Any) -> list[CheckMessage]:
     message = f"PAO_PUBLIC_URL is {settings.PAO_PUBLIC_URL}: tickets and answers would link where nobody should go."
     hint = "Set PAO_PUBLIC_URL to the https address under which people reach PAO."
     return [Error(message, hint=hint, id="pao.E005")]
+
+
+@register(Tags.security)
+def webhook_secrets_are_secrets(**_scope: Any) -> list[CheckMessage]:
+    """Without DEBUG no secret of a webhook is empty or short (E007): whoever guesses it can start syncs (B69)."""
+    weak = any(len(secret) < LEAST_WEBHOOK_SECRET for secret in settings.PAO_GITHUB_WEBHOOK_SECRETS)
+    if settings.DEBUG or not weak:
+        return []
+    message = f"PAO_GITHUB_WEBHOOK_SECRETS holds a secret of fewer than {LEAST_WEBHOOK_SECRET} characters, or none."
+    hint = "Set it to long random secrets, or leave it out: without it PAO takes no deliveries."
+    return [Error(message, hint=hint, id="pao.E007")]
 
 
 def _is_this_machine(host: str) -> bool:

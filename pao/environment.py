@@ -51,6 +51,10 @@ class Environment:
         """Return a secret; its value is never printed."""
         return self._read(name, "secret", default, meaning, str)
 
+    def secrets(self, name: str, meaning: str) -> list[str]:
+        """Return a list of secrets, written with commas: none when not set, an empty one when set to nothing."""
+        return self._read(name, "list of secrets", [], meaning, lambda given: [one.strip() for one in given.split(",")])
+
     def boolean(self, name: str, default: bool, meaning: str) -> bool:  # noqa: FBT001 - the default of a switch
         """Return a switch: true or false, on or off, 1 or 0, yes or no."""
         return self._read(name, "switch", default, meaning, _switch)

@@ -144,6 +144,17 @@ PAO_CATALOG_REPOSITORY = env.text(
     "PAO_CATALOG_REPOSITORY", "", "Git address of the catalog: https, ssh or a local path."
 )
 PAO_CATALOG_REF = env.text("PAO_CATALOG_REF", "main", "Branch or tag of the catalog that is served.")
+PAO_CATALOG_POLL_SECONDS = env.integer(
+    "PAO_CATALOG_POLL_SECONDS",
+    300,
+    "How often a relay asks the repository whether its head has moved; 0 means never.",
+    least=0,
+    most=86_400,
+)
+PAO_GITHUB_WEBHOOK_SECRETS = env.secrets(
+    "PAO_GITHUB_WEBHOOK_SECRETS",
+    "Secrets of the GitHub webhook, each good: the new and the old one while changing. Not set: no deliveries.",
+)
 
 # --- Uploaded files
 PAO_UPLOADS_DIR = BASE_DIR / (

@@ -2,11 +2,14 @@
 
 from django.urls import path
 
-from catalog.api import form, views
+from catalog.api import form, refresh, views, webhooks
 
 urlpatterns = [
     path("catalog", views.CatalogView.as_view(), name="api-catalog"),
-    path("catalog/refresh", views.RefreshView.as_view(), name="api-catalog-refresh"),
+    path("catalog/refresh", refresh.RefreshView.as_view(), name="api-catalog-refresh"),
+    path("catalog/syncs", refresh.SyncsView.as_view(), name="api-catalog-syncs"),
+    path("catalog/syncs/<uuid:sync_id>", refresh.SyncView.as_view(), name="api-catalog-sync"),
     path("catalog/<slug:item_id>", views.EntryView.as_view(), name="api-catalog-entry"),
     path("catalog/<slug:item_id>/form", form.FormView.as_view(), name="api-catalog-form"),
+    path("webhooks/github", webhooks.GithubWebhookView.as_view(), name="api-webhooks-github"),
 ]

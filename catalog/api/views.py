@@ -10,14 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from catalog import queries
-from catalog.models import Availability, CatalogEntry, EntryKind, SyncStatus
-from catalog.sync import sync
+from catalog.models import Availability, CatalogEntry, EntryKind
 from pao.api.conditional import IF_NONE_MATCH, NOT_MODIFIED, not_modified, version_tag
 from pao.api.envelope import answer
 from pao.api.pagination import PAGE_PARAMETERS, paginate
-from pao.api.permissions import IsOperator
-from pao.api.schema import ERRORS
-from pao.api.serializers import StrictSerializer
 from pao.api.views import ApiView
 
 MODES = ("manual", "automatic", "sequential", "parallel")
@@ -52,16 +48,6 @@ class EntryDetailShape(EntryShape):
 
     definition = serializers.DictField(help_text="The document as it stands in the repository.")
     findings = serializers.ListField(child=serializers.DictField(), help_text="Warnings it is served with.")
-
-
-class SyncShape(serializers.Serializer[Any]):
-    """The report of a sync."""
-
-    id = serializers.UUIDField()
-    status = serializers.ChoiceField(SyncStatus.values)
-    commit = serializers.CharField()
-    counts = serializers.DictField(child=serializers.IntegerField())
-    findings = serializers.ListField(child=serializers.DictField())
 
 
 class CatalogView(ApiView):
@@ -130,34 +116,6 @@ class EntryView(ApiView):
             return Response(status=304, headers={"ETag": tag})
         return answer(
             _row(entry) | {"definition": version.definition, "findings": version.findings}, headers={"ETag": tag}
-        )
-
-
-class RefreshView(ApiView):
-    """The sync of the catalog."""
-
-    permission_classes = [IsOperator]
-    query_parameters: ClassVar = {"POST": ()}
-
-    @extend_schema(
-        operation_id="catalog_refresh",
-        summary="Sync the catalog now",
-        request=None,
-        responses=SyncShape,
-        extensions={ERRORS: [409, 422]},
-    )
-    def post(self, request: Request) -> Response:
-        """Serve the newest commit of the repository, and return the report once it is served."""
-        StrictSerializer(data=request.data).is_valid(raise_exception=True)  # nothing is taken from the caller (B70)
-        report = sync(by=self.principal, trigger="api")
-        return answer(
-            {
-                "id": report.pk,
-                "status": report.status,
-                "commit": report.commit,
-                "counts": report.counts,
-                "findings": report.findings,
-            }
         )
 
 

@@ -65,6 +65,25 @@ def catalog_synced(*, sync_id: uuid.UUID, commit: str, status: str, counts: dict
     _record("catalog.synced", by=by, subject="catalog_sync", subject_id=sync_id, payload=payload)
 
 
+def webhook_taken(
+    *, source: str, delivery_id: str, webhook_event: str, outcome: str, sync_id: uuid.UUID | None, by: Principal
+) -> None:
+    """A signed delivery was taken in, whatever came of it."""
+    payload = {
+        "source": source,
+        "event": webhook_event,
+        "outcome": outcome,
+        "sync": str(sync_id) if sync_id else None,
+    }
+    _record("webhook.taken", by=by, subject="delivery", subject_id=delivery_id, payload=payload)
+
+
+def webhooks_refused(*, source: str, reason: str, count: int, by: Principal) -> None:
+    """Deliveries without a good signature were refused: `count` since the last such fact of this process."""
+    payload = {"reason": reason, "count": count}
+    _record("webhook.refused", by=by, subject="webhook", subject_id=source, payload=payload)
+
+
 def dead_letter_arrived(*, message_id: str, group_id: str, cause: str, by: Principal) -> None:
     """A message came to the dead-letter queue and was taken into the ledger."""
     payload = {"group_id": group_id, "cause": cause}

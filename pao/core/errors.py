@@ -7,6 +7,7 @@
     │   ├── PayloadTooLarge       · UnsupportedMediaType  · IdempotencyKeyReused
     │   └── CatalogInvalid
     ├── Unauthenticated · Forbidden
+    │   └── SignatureInvalid
     ├── NotFound
     │   └── CatalogItemNotFound · RequestNotFound
     ├── Conflict                the caller is right, the moment is wrong
@@ -16,6 +17,7 @@
     ├── Unavailable             a part that PAO needs does not answer
     │   └── DatabaseUnavailable · QueueUnavailable · CatalogUnavailable
     ├── Misconfigured           a setting or a queue is not as it must be
+    ├── WebhooksOff             no secret is set, so no delivery can be believed
     ├── TemplateError           a value cannot be written where the template wants it
     │   └── TemplateSyntaxError
     │       └── UnknownNamespaceError · ConditionSyntaxError
@@ -147,6 +149,13 @@ class Unauthenticated(PaoError):
     next_step = "Sign in, or send credentials with the call."
 
 
+class SignatureInvalid(Unauthenticated):
+    """The delivery does not carry the signature of its body."""
+
+    code = "SIGNATURE_INVALID"
+    next_step = "Sign the body as it is sent, with HMAC-SHA-256 and one of the secrets that PAO has."
+
+
 class Forbidden(PaoError):
     """You may see this, but not do that."""
 
@@ -258,6 +267,13 @@ class Misconfigured(PaoError):
 
     code = "MISCONFIGURED"
     next_step = "Set the value named, then start again."
+
+
+class WebhooksOff(PaoError):
+    """PAO takes no deliveries here: no secret is set to believe them by."""
+
+    code = "WEBHOOKS_OFF"
+    next_step = "Set PAO_GITHUB_WEBHOOK_SECRETS to the secret of the webhook, then deliver again."
 
 
 class TemplateError(PaoError):

@@ -1,5 +1,6 @@
 """The API as a whole: every route signs in, is described, and every error has a status and a row in the docs."""
 
+import hmac
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -19,10 +20,15 @@ from tests.described import as_described, document
 SAMPLES = {
     "request_id": "01234567-89ab-7def-8123-456789abcdef",
     "item_id": "database-small-test",
+    "sync_id": "01234567-89ab-7def-8123-456789abcdef",
     "app_label": "requests",
     "name": "item.json",
 }
 METHODS = ("get", "post", "put", "patch", "delete")
+
+# Routes that nobody signs in to: whoever calls signs the body. Code of a call without a signature.
+SIGNED = {"/api/v1/webhooks/github": "SIGNATURE_INVALID"}
+SECRET = "a-secret-of-the-tests-0123456789"
 
 # Routes that anybody may call, and why.
 OPEN = {
@@ -74,13 +80,15 @@ def test_there_are_routes() -> None:
     assert len(OTHERS) > len(OPEN)
 
 
+@pytest.mark.django_db  # the first stranger of a minute is audited
 @pytest.mark.parametrize("route", sorted(API))
 def test_every_route_of_the_api_demands_sign_in(route: str, settings: Settings) -> None:
     settings.DEBUG = True
+    settings.PAO_GITHUB_WEBHOOK_SECRETS = [SECRET]
     for method in METHODS:
         answer = Client().generic(method.upper(), address(route.lstrip("/")), "{}", content_type="application/json")
         assert answer.status_code == 401, f"{method} {route} answers {answer.status_code} to a stranger"
-        assert answer.json()["error"]["code"] == "UNAUTHENTICATED"
+        assert answer.json()["error"]["code"] == SIGNED.get(route, "UNAUTHENTICATED")
         assert answer.headers["WWW-Authenticate"]
 
 
@@ -105,8 +113,12 @@ def test_a_database_that_is_away_is_503_at_every_route(
         raise OperationalError("connection refused; host=10.0.0.7 user=pao")
 
     settings.DEBUG = True
+    settings.PAO_GITHUB_WEBHOOK_SECRETS = [SECRET]
     monkeypatch.setattr(BaseDatabaseWrapper, "ensure_connection", away)
-    client = Client(headers={"X-Dev-User": "requester"}, raise_request_exception=False)
+    proof = hmac.new(SECRET.encode(), b"{}", "sha256").hexdigest()
+    delivery = {"X-Hub-Signature-256": f"sha256={proof}", "X-GitHub-Event": "push", "X-GitHub-Delivery": "d-1"}
+    headers = delivery if route in SIGNED else {"X-Dev-User": "requester"}
+    client = Client(headers=headers, raise_request_exception=False)
     for method in methods_of(API[route]):
         path = address(route.lstrip("/"))
         answer = as_described(client.generic(method.upper(), path, "{}", content_type="application/json"))
@@ -144,7 +156,8 @@ def test_an_operation_is_named_explained_and_signed_in(path: str, method: str, o
     assert re.fullmatch(r"[a-z]+(_[a-z]+)+", operation["operationId"])
     assert operation["summary"]
     assert operation["description"].endswith(".")
-    assert operation["security"] == [{"development": []}, {"session": []}]
+    signed_in = [{"signature": []}] if path in SIGNED else [{"development": []}, {"session": []}]
+    assert operation["security"] == signed_in
     assert {"400", "401", "403", "406", "500", "503"} <= set(operation["responses"])
     assert not ({"413", "415"} - set(operation["responses"])) or method == "get"
     view = API[path].cls

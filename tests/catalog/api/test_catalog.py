@@ -1,4 +1,4 @@
-"""The API of the catalog: who may what, lists, one entry, its form, and the refresh."""
+"""The API of the catalog: who may what, lists, one entry, its form."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,13 +7,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from jsonschema import Draft7Validator
-from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from catalog.models import Availability, CatalogEntry, CatalogSync
+from catalog.models import Availability, CatalogEntry
+from catalog.sync import sync
+from pao.core.context import SYSTEM
 from tests.catalog.domain.catalog_files import ITEM, ITEM_FILE, TEXTS
 from tests.catalog.repository import Repository
-from tests.catalog.test_sync import another_sync_running
 from tests.conftest import PERSONAE
 from tests.described import as_described
 from tests.factories import item, serve, serve_stack
@@ -32,35 +32,28 @@ EXPECTED = """
     GET  catalog/database-small-test/form    200       200      200   200      200     200       401
     GET  catalog/database-none-test          404       404      404   404      404     404       401
     GET  catalog/database-none-test/form     404       404      404   404      404     404       401
-    POST catalog/refresh                     403       403      403   403      200     403       401
 """
 
 
 def cells() -> list[Any]:
-    """Return (method, route, persona, status) of every cell of the table."""
+    """Return (route, persona, status) of every cell of the table."""
     head, *rows = EXPECTED.strip("\n").splitlines()
     personae = head.split()
     assert set(personae) == {*PERSONAE, "anonymous"}
     return [
-        pytest.param(method, route, persona, int(status), id=f"{persona}: {method} {route}")
-        for method, route, *statuses in (row.split() for row in rows)
+        pytest.param(route, persona, int(status), id=f"{persona}: {route}")
+        for _, route, *statuses in (row.split() for row in rows)
         for persona, status in zip(personae, statuses, strict=True)
     ]
 
 
-@pytest.mark.parametrize(("method", "route", "persona", "status"), cells())
-def test_a_persona_gets_what_the_table_says(
-    api: Api, repository: Repository, method: str, route: str, persona: str, status: int
-) -> None:
-    if route == "catalog/refresh":
-        repository.commit({ITEM_FILE: ITEM})
-    else:
-        serve(item())
+@pytest.mark.parametrize(("route", "persona", "status"), cells())
+def test_a_persona_gets_what_the_table_says(api: Api, route: str, persona: str, status: int) -> None:
+    serve(item())
     client = APIClient() if persona == "anonymous" else api(persona)
-    answer = client.get(f"/api/v1/{route}") if method == "GET" else client.post(f"/api/v1/{route}")
+    answer = client.get(f"/api/v1/{route}")
     assert answer.status_code == status
     as_described(answer)
-    assert CatalogSync.objects.exists() is (method == "POST" and status == 200)
 
 
 def ids(answer: Any) -> list[str]:
@@ -177,7 +170,7 @@ def test_a_list_of_thirty_costs_what_a_list_of_three_costs(api: Api) -> None:
 
 def test_an_entry_comes_with_its_document_and_its_warnings(api: Api, repository: Repository) -> None:
     commit = repository.commit(TEXTS)
-    api("operator").post(f"{LIST}/refresh")
+    sync(by=SYSTEM, trigger="test")
     data = as_described(api().get(f"{LIST}/database-small-test")).json()["data"]
     assert (data["version"], data["commit"]) == ("1.0.0", commit)
     assert data["definition"]["metadata"]["port"] == "5432"
@@ -224,14 +217,14 @@ def test_what_the_form_says_is_what_a_submission_takes(api: Api) -> None:
 def test_nothing_new_is_304_and_a_change_is_200(api: Api, repository: Repository, route: str) -> None:
     repository.commit(TEXTS)
     operator, path = api("operator"), f"{LIST}/database-small-test{route}"
-    operator.post(f"{LIST}/refresh")
+    sync(by=SYSTEM, trigger="test")
     tag = as_described(operator.get(path)).headers["ETag"]
     unchanged = as_described(operator.get(path, headers={"If-None-Match": tag}))
     assert (unchanged.status_code, unchanged.headers["ETag"]) == (304, tag)
-    operator.post(f"{LIST}/refresh")
+    sync(by=SYSTEM, trigger="test")
     assert operator.get(path, headers={"If-None-Match": tag}).status_code == 304  # the same commit again
     repository.commit({ITEM_FILE: ITEM.replace("version: 1.0.0", "version: 1.1.0")})
-    operator.post(f"{LIST}/refresh")
+    sync(by=SYSTEM, trigger="test")
     changed = operator.get(path, headers={"If-None-Match": tag})
     assert changed.status_code == 200
     assert changed.headers["ETag"] != tag
@@ -242,66 +235,3 @@ def test_an_odd_id_is_not_found(api: Api, path: str) -> None:
     answer = api().get(f"{LIST}/{path}")
     assert answer.status_code == 404
     assert answer.json()["error"]["code"] in {"NOT_FOUND", "CATALOG_ITEM_NOT_FOUND"}
-
-
-# --- refresh
-
-
-def test_a_refresh_answers_with_its_report(api: Api, repository: Repository) -> None:
-    commit = repository.commit(TEXTS | {ITEM_FILE: ITEM.replace("kind: CatalogItem", "kind: CatalogThing")})
-    data = as_described(api("operator").post(f"{LIST}/refresh")).json()["data"]
-    assert (data["status"], data["commit"]) == ("succeeded", commit)
-    assert (data["counts"]["served"], data["counts"]["refused_files"]) == (1, 2)
-    assert {finding["file"] for finding in data["findings"] if finding["severity"] == "error"} == {
-        ITEM_FILE,
-        "bundles/bundle-both-test.yaml",
-    }
-    assert ids(api().get(LIST)) == ["compute-app-test"]
-    assert CatalogSync.objects.get().trigger == "api"
-
-
-def test_a_refresh_while_another_runs_is_409_and_says_to_wait(api: Api, repository: Repository) -> None:
-    repository.commit(TEXTS)
-    with another_sync_running():
-        answer = as_described(api("operator").post(f"{LIST}/refresh"))
-    error = answer.json()["error"]
-    assert (answer.status_code, error["code"], error["retryable"]) == (409, "SYNC_IN_PROGRESS", True)
-    assert answer.headers["Retry-After"] == "1"
-
-
-def test_a_repository_that_is_away_is_503_in_gits_words_with_the_report_s_id(
-    api: Api, repository: Repository, settings: Settings
-) -> None:
-    settings.PAO_CATALOG_REPOSITORY = str(repository.folder / "none")
-    answer = as_described(api("operator").post(f"{LIST}/refresh"))
-    error = answer.json()["error"]
-    assert (answer.status_code, error["code"], error["retryable"]) == (503, "CATALOG_UNAVAILABLE", True)
-    report = CatalogSync.objects.get()
-    assert error["message"] == report.error
-    assert "does not appear to be a git repository" in report.error
-    assert [detail["issue"] for detail in error["details"]] == [f"The report of this sync is {report.pk}."]
-
-
-def test_a_refresh_without_a_repository_is_500_without_inner_details(
-    api: Api, repository: Repository, settings: Settings
-) -> None:
-    settings.PAO_CATALOG_REPOSITORY = ""
-    answer = as_described(api("operator").post(f"{LIST}/refresh"))
-    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "MISCONFIGURED")
-    assert "PAO_CATALOG_REPOSITORY" not in answer.content.decode()
-
-
-@pytest.mark.parametrize(
-    ("query", "body", "code"),
-    [
-        ("?ref=evil", None, "UNKNOWN_PARAMETER"),
-        ("", {"repository": "https://evil.example.com"}, "UNKNOWN_FIELD"),  # B70
-    ],
-)
-def test_a_refresh_takes_nothing_from_its_caller(
-    api: Api, repository: Repository, query: str, body: dict[str, str] | None, code: str
-) -> None:
-    repository.commit(TEXTS)
-    answer = as_described(api("operator").post(f"{LIST}/refresh{query}", body, format="json"))
-    assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
-    assert not CatalogSync.objects.exists()
