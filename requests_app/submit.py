@@ -1,6 +1,7 @@
 """Submitting: validate, then store request, tasks, audit and first message in one transaction; call nothing outside."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,17 @@ from pao.core.ids import new_id
 from pao.failpoints import failpoint
 from requests_app import dispatch, loglines, sealing, transitions, uploads
 from requests_app.domain import planner, reasons
-from requests_app.models import FulfillmentTask, ResourceRequest
+from requests_app.models import FulfillmentTask, ResourceRequest, UploadedFile
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a submission would store: request, tasks and files, checked, and none of it stored yet."""
+
+    document: Document
+    request: ResourceRequest
+    tasks: tuple[FulfillmentTask, ...]
+    files: Mapping[str, UploadedFile]
 
 
 def submit(
@@ -25,8 +36,27 @@ def submit(
 ) -> ResourceRequest:
     """Accept a request for a catalog entry and return it, stored, its first task queued.
 
-    Raises `CatalogItemNotFound`, `ItemUnavailable`, `FormChanged` (when `form_version` is given and old) and
-    `ValidationFailed`; then nothing is stored.
+    Raises as `draft` does, and then nothing is stored.
+    """
+    made = draft(entry_id=entry_id, form_data=form_data, by=by, form_version=form_version)
+    request, tasks = made.request, list(made.tasks)
+    with transaction.atomic():
+        transitions.submit(request, tasks, reason=reasons.SUBMITTED, by=by)
+        uploads.attach(made.files, request)
+        loglines.add(request, f"Submitted by {by.id}: {len(tasks)} tasks.", commit=request.commit)
+        dispatch.dispatch_ready(request, tasks, by=by)
+        request.save(update_fields=["version"])
+        failpoint("submit.before_commit")
+        # On commit: under an idempotency key the transaction is the caller's, and ends later than this block.
+        transaction.on_commit(partial(failpoint, "submit.after_commit"))
+    return request
+
+
+def draft(*, entry_id: str, form_data: Mapping[str, Any], by: Principal, form_version: str | None = None) -> Draft:
+    """Check a submission and return what it would store; writes nothing, so a dry run begins here, too.
+
+    Raises `CatalogItemNotFound`, `ItemUnavailable`, `FormChanged` (when `form_version` is given and old),
+    `ValidationFailed`, and `SecretUnavailable` when there is no key to seal a password with.
     """
     offer = catalog.offer(entry_id, tenant=by.tenant)
     document = document_from(offer.definition)
@@ -37,18 +67,8 @@ def submit(
     planned = planner.plan(document, offer.definitions(), force_manual=settings.PAO_FORCE_MANUAL)
     if not planned:
         raise ItemUnavailable(f"{entry_id} has no actions to run.")
-    with transaction.atomic():
-        request = _request(offer, document, taken.values, by)
-        tasks = [_task(request, task) for task in planned]
-        transitions.submit(request, tasks, reason=reasons.SUBMITTED, by=by)
-        uploads.attach(taken.files, request)
-        loglines.add(request, f"Submitted by {by.id}: {len(tasks)} tasks.", commit=offer.commit)
-        dispatch.dispatch_ready(request, tasks, by=by)
-        request.save(update_fields=["version"])
-        failpoint("submit.before_commit")
-        # On commit: under an idempotency key the transaction is the caller's, and ends later than this block.
-        transaction.on_commit(partial(failpoint, "submit.after_commit"))
-    return request
+    request = _request(offer, document, taken.values, by)
+    return Draft(document, request, tuple(_task(request, task) for task in planned), taken.files)
 
 
 def _request(offer: catalog.Offer, document: Document, values: Mapping[str, Any], by: Principal) -> ResourceRequest:
