@@ -1,0 +1,65 @@
+"""Checking documents that nobody has pushed yet, as if they were: against each other, and against what is served now.
+
+Nothing is stored and nobody is asked but the database. A document is bounded before it is parsed (256 KiB, 20,000
+nodes, 5,000 scalars), and all that follows is linear in it, so that no document takes long.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from catalog import queries
+from catalog.domain.checker import Draft, draft, link
+from catalog.domain.checks_bundle import MAX_COMPONENTS, Candidate
+from catalog.domain.codes import Profile
+from catalog.domain.findings import Finding, Report, in_order
+from catalog.domain.positions import NOWHERE
+from catalog.domain.schemas import schemas
+from catalog.domain.uses import uses_of
+from catalog.models import CatalogEntry, EntryKind
+
+
+def validate(documents: Mapping[str, bytes], *, profile: Profile, tenant: str) -> tuple[Finding, ...]:
+    """Return the findings of documents by their path in the catalog repository; every path must be a document's.
+
+    A document takes the place of what is served from its path. Raises `ValueError` when no document belongs to a path.
+    """
+    drafts = [draft(file, content, profile=profile) for file, content in documents.items()]
+    claims = _claims(drafts, documents.keys(), tenant)
+    sent = {each.id: each.candidate for each in drafts if each.id}
+    named = {name for each in drafts for name in each.named[:MAX_COMPONENTS]}
+    candidates = _served(named - sent.keys(), documents.keys(), tenant) | sent
+    if not named <= candidates.keys():
+        # Only the hints need them: the nearest name.
+        candidates = _names(documents.keys(), tenant) | candidates
+    for each in drafts:
+        link(each, claims=claims, candidates=candidates)
+    return in_order(finding for each in drafts for finding in each.report.findings)
+
+
+def _claims(drafts: Sequence[Draft], replaced: Iterable[str], tenant: str) -> Mapping[str, Sequence[str]]:
+    claims = defaultdict(list)
+    for each in drafts:
+        if each.id:
+            claims[each.id].append(each.report.file)
+    served = queries.shown(tenant).filter(entry_id__in=list(claims)).exclude(path__in=list(replaced))
+    for identifier, path in served.values_list("entry_id", "path"):
+        claims[identifier].append(path)
+    return claims
+
+
+def _served(named: Iterable[str], replaced: Iterable[str], tenant: str) -> dict[str, Candidate]:
+    found = queries.shown(tenant).filter(entry_id__in=list(named)).exclude(path__in=list(replaced))
+    return {entry.entry_id: _candidate(entry) for entry in found if entry.current is not None}
+
+
+def _candidate(entry: CatalogEntry) -> Candidate:
+    if entry.kind != EntryKind.ITEM or entry.current is None:
+        return Candidate("CatalogBundle", {})
+    definition = entry.current.definition
+    unread = Report(file=entry.path, positions=NOWHERE, profile="relaxed")
+    return Candidate("CatalogItem", definition, uses_of(definition, unread, schemas()))
+
+
+def _names(replaced: Iterable[str], tenant: str) -> dict[str, Candidate]:
+    items = queries.shown(tenant).filter(kind=EntryKind.ITEM).exclude(path__in=list(replaced))
+    return {identifier: Candidate("CatalogItem", {}) for identifier in items.values_list("entry_id", flat=True)}
