@@ -9,6 +9,8 @@ from django.db.models import Q, QuerySet
 from catalog.models import Availability, CatalogEntry, CatalogVersion, EntryKind
 from pao.core.errors import CatalogItemNotFound, ItemUnavailable
 
+KEPT_VERSIONS = 10
+
 
 @dataclass(frozen=True)
 class Offer:
@@ -54,6 +56,11 @@ def entries(tenant: str) -> QuerySet[CatalogEntry]:
     return shown(tenant).defer("current__definition", "current__findings")
 
 
+def owned_by(found: QuerySet[CatalogEntry], owner: str) -> QuerySet[CatalogEntry]:
+    """Return the entries of a team, and those whose file the owner has by CODEOWNERS."""
+    return found.filter(Q(owner_team=owner) | Q(code_owners__contains=[owner]))
+
+
 def search(found: QuerySet[CatalogEntry], words: str) -> QuerySet[CatalogEntry]:
     """Return the entries whose id, name or description holds the words."""
     wanted = Q(entry_id__icontains=words) | Q(name__icontains=words) | Q(description__icontains=words)
@@ -66,6 +73,11 @@ def entry(entry_id: str, *, tenant: str) -> tuple[CatalogEntry, CatalogVersion]:
     if found is None or found.current is None:
         raise CatalogItemNotFound(f"The catalog has no entry {entry_id!r}.")
     return found, found.current
+
+
+def versions(found: CatalogEntry) -> list[CatalogVersion]:
+    """Return the versions of an entry that are kept, ten at most, newest first, without their findings."""
+    return list(found.versions.defer("findings").order_by("-id")[:KEPT_VERSIONS])
 
 
 def offer(entry_id: str, *, tenant: str) -> Offer:

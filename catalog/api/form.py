@@ -7,10 +7,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from catalog import queries
+from catalog import cache
+from catalog.api.shapes import generation_tag
 from catalog.domain import form_schema, forms
-from catalog.domain.documents import document_from
-from pao.api.conditional import IF_NONE_MATCH, NOT_MODIFIED, not_modified, version_tag
+from catalog.domain.documents import Document
+from pao.api.conditional import IF_NONE_MATCH, NOT_MODIFIED, answered_304
 from pao.api.envelope import answer
 from pao.api.views import ApiView
 
@@ -39,17 +40,18 @@ class FormView(ApiView):
     )
     def get(self, request: Request, item_id: str) -> Response:
         """Return the form as JSON Schema; properties are nested so that the posted data is `.current`."""
-        entry, version = queries.entry(item_id, tenant=self.principal.tenant)
-        document = document_from(version.definition)
-        tag = version_tag(entry.pk, int(entry.updated_at.timestamp() * 1_000_000))
-        if not_modified(request, tag):
-            return Response(status=304, headers={"ETag": tag})
-        form = {
-            "item_id": entry.entry_id,
-            "item_version": document.metadata.version,
-            "form_version": forms.form_version(document.form),
-            "schema": form_schema.json_schema(document.form, document.metadata.name),
-            "uiSchema": form_schema.ui_schema(document.form),
-            "initial": form_schema.initial(document.form),
-        }
-        return answer(form, headers={"ETag": tag})
+        served = cache.entry(item_id, tenant=self.principal.tenant)
+        tag = generation_tag(served.generation, "form", item_id)
+        return answered_304(request, tag) or answer(served.made("form", form_of), headers=tag)
+
+
+def form_of(document: Document) -> dict[str, Any]:
+    """Return the form of a document with the version that a submission may name."""
+    return {
+        "item_id": document.metadata.id,
+        "item_version": document.metadata.version,
+        "form_version": forms.form_version(document.form),
+        "schema": form_schema.json_schema(document.form, document.metadata.name),
+        "uiSchema": form_schema.ui_schema(document.form),
+        "initial": form_schema.initial(document.form),
+    }

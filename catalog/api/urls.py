@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from catalog.api import form, refresh, tools, views, webhooks
+from catalog.api import form, refresh, tools, versions, views, webhooks
 
 urlpatterns = [
     path("catalog", views.CatalogView.as_view(), name="api-catalog"),
@@ -11,6 +11,7 @@ urlpatterns = [
     path("catalog/syncs/<uuid:sync_id>", refresh.SyncView.as_view(), name="api-catalog-sync"),
     path("catalog/<slug:item_id>", views.EntryView.as_view(), name="api-catalog-entry"),
     path("catalog/<slug:item_id>/form", form.FormView.as_view(), name="api-catalog-form"),
+    path("catalog/<slug:item_id>/versions", versions.VersionsView.as_view(), name="api-catalog-versions"),
     path("tools/validate", tools.ValidateView.as_view(), name="api-tools-validate"),
     path("webhooks/github", webhooks.GithubWebhookView.as_view(), name="api-webhooks-github"),
 ]
