@@ -30,6 +30,13 @@ JOB = "catalog.sync"
 GROUP = "catalog"
 MOST_SENDS = 5
 NOT_ENDED = (SyncStatus.QUEUED, SyncStatus.RUNNING)
+# An advisory lock of one number: its high half is the class, its low half the object (PostgreSQL, pg_locks).
+_HOLDERS = """
+    SELECT count(*) FROM pg_locks
+    WHERE locktype = 'advisory' AND granted AND objsubid = 1
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND (classid::bigint << 32) | objid::bigint = %s
+"""
 log = structlog.get_logger(__name__)
 
 
@@ -78,17 +85,21 @@ def care_for_lost() -> int:
     outbox is not lost. Reports that no message stands behind are of a command or a start that was killed: they are
     ended. Several processes may call this at once.
     """
+    killed = list(CatalogSync.objects.filter(status=SyncStatus.RUNNING, sends=0))
+    overdue = _overdue()
+    # Looked at after the reports: whoever ran one of them has ended since, or will not.
+    if not (killed or overdue) or _is_syncing():
+        return 0
+    for report in killed:
+        _end(report, "The process that ran it ended before the sync did.")
+    return sum(_again(report) for report in overdue)
+
+
+def _is_syncing() -> bool:
+    """Tell whether somebody holds the lock of syncs; without trying it, for that would turn a sync away."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
-        if not cursor.fetchone()[0]:
-            return 0  # a sync runs, and what waits has its turn after it
-    try:
-        for report in CatalogSync.objects.filter(status=SyncStatus.RUNNING, sends=0):
-            _end(report, "The process that ran it ended before the sync did.")
-        return sum(_again(report) for report in _overdue())
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+        cursor.execute(_HOLDERS, [LOCK])
+        return bool(cursor.fetchone()[0])
 
 
 def _overdue() -> list[CatalogSync]:

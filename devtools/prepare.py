@@ -5,6 +5,8 @@ import argparse
 import django
 from django.core.management import call_command
 
+from pao.core.context import SYSTEM
+
 
 def main() -> None:
     """Do what every start of a development deployment needs."""
@@ -14,11 +16,12 @@ def main() -> None:
     django.setup()
     call_command("migrate", verbosity=0, interactive=False)
     call_command("ensure_queues")
-    from devtools.people import seed  # the models exist only now
+    from catalog.sync import sync  # the models exist only now
+    from devtools.people import seed
 
     seed()
     if options.catalog:
-        call_command("sync_catalog")
+        sync(by=SYSTEM, trigger="start")  # no worker runs yet that a queued one would wait for
 
 
 if __name__ == "__main__":

@@ -3,12 +3,10 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import StringIO
 from types import ModuleType
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from pytest_django import Settings
 
@@ -428,45 +426,6 @@ def test_a_sync_is_audited_whether_it_succeeds_or_not(repository: Repository) ->
         ("otto", "failed", ""),
     ]
     assert events[0].payload["added"] == 1
-
-
-# --- the command
-
-
-def test_the_command_prints_the_report(repository: Repository) -> None:
-    commit = repository.commit(TEXTS)
-    out = StringIO()
-    call_command("sync_catalog", stdout=out)
-    assert (
-        out.getvalue().splitlines()[-1] == f"Catalog at {commit[:8]}: 3 served, 3 added, 0 changed, 0 retired, "
-        "0 unavailable, 0 refused files, 3 parsed files, 0 findings."
-    )
-
-
-def test_the_command_names_file_line_and_column_of_what_it_refuses(repository: Repository) -> None:
-    repository.commit({ITEM_FILE: BROKEN, OTHER_FILE: OTHER})
-    out = StringIO()
-    call_command("sync_catalog", stdout=out)
-    assert f"{ITEM_FILE}:2:7: error kind_unknown" in out.getvalue()
-
-
-def test_the_command_takes_another_ref(repository: Repository) -> None:
-    repository.commit(TEXTS)
-    repository.git("tag", "v1")
-    repository.commit({OTHER_FILE: None})
-    call_command("sync_catalog", "--ref", "v1", stdout=StringIO())
-    assert CatalogSync.objects.get().counts["served"] == 3
-
-
-def test_the_command_ends_with_an_error_that_says_what_to_do(repository: Repository, settings: Settings) -> None:
-    settings.PAO_CATALOG_REPOSITORY = ""
-    with pytest.raises(CommandError, match=r"PAO_CATALOG_REPOSITORY is not set.*Set the value named"):
-        call_command("sync_catalog", stdout=StringIO())
-
-
-def test_the_command_ends_with_an_error_while_another_runs(repository: Repository) -> None:
-    with another_sync_running(), pytest.raises(CommandError, match="running already"):
-        call_command("sync_catalog", stdout=StringIO())
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """`manage.py relay`: keep the ledger and the queue in step.
 
 Sends outbox rows as soon as they are committed, takes dead letters into the ledger, looks for what has stopped moving,
-and syncs the catalog once at its start. Several may run; each row is sent by one.
+syncs the catalog once at its start and asks for a sync when the repository's head has moved. Several may run; each row
+is sent by one.
 """
 
 import signal
@@ -15,6 +16,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import InterfaceError, OperationalError, connection
 
+from catalog import deliveries
+from catalog.poll import poll
+from catalog.refresh import care_for_lost
 from catalog.sync import sync
 from fulfillment.reaper import reap
 from pao.api.idempotency import purge_expired
@@ -47,20 +51,29 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="one round of everything, then end")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run until SIGTERM or SIGINT: sending here, the care for what has stopped in a thread beside it."""
+        """Run until SIGTERM or SIGINT: sending here, the care for what has stopped in threads beside it.
+
+        The catalog has a thread of its own: a repository that does not answer must not delay the reaper.
+        """
         if options["once"]:
             _send_all()
             _care()
+            _watch_catalog()
             return
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
         log.info("relay.started")
         threading.Thread(target=_sync_at_start, name="sync", daemon=True).start()
-        caring = threading.Thread(target=_repeat, args=(_care, settings.PAO_REAP_SECONDS, stopping), name="care")
-        caring.start()
+        beside = [
+            threading.Thread(target=_repeat, args=(step, settings.PAO_REAP_SECONDS, stopping), name=name)
+            for name, step in (("care", _care), ("catalog", _watch_catalog))
+        ]
+        for thread in beside:
+            thread.start()
         _repeat(lambda: _send_and_wait(stopping), 0.0, stopping)
-        caring.join()
+        for thread in beside:
+            thread.join()
         log.info("relay.stopped")
 
 
@@ -105,8 +118,16 @@ def _send_all() -> None:
 
 
 def _care() -> None:
+    _do_each(_reap, _drain, _purge)
+
+
+def _watch_catalog() -> None:
+    _do_each(_care_for_lost_syncs, _poll)
+
+
+def _do_each(*duties: Callable[[], None]) -> None:
     """Do each duty whatever became of the others: a dead-letter queue out of reach must not stop the reaper."""
-    failures = [error for duty in (_reap, _drain, _purge) if (error := _failure_of(duty)) is not None]
+    failures = [error for duty in duties if (error := _failure_of(duty)) is not None]
     if failures:
         raise failures[0]
 
@@ -133,6 +154,15 @@ def _drain() -> None:
 
 def _purge() -> None:
     purge_expired()
+    deliveries.purge()
+
+
+def _care_for_lost_syncs() -> None:
+    care_for_lost()
+
+
+def _poll() -> None:
+    poll()
     purge_waiting()
 
 
