@@ -4,8 +4,9 @@ import os
 import re
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -26,10 +27,18 @@ from requests_app.models import FulfillmentTask, ResourceRequest
 class TaskScope:
     """The namespaces of one task, with its secrets marked, and the finished tasks it builds upon."""
 
-    scope: Scope
+    outer: Scope
+    """What the request as a whole refers to: a component sees its own view of it, `scope`."""
     completed: tuple[FulfillmentTask, ...]
     secrets: tuple[str, ...] = ()
     """Every secret value within the scope: what must be masked wherever something is written down."""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    component_when: str = ""
+
+    @cached_property
+    def scope(self) -> Scope:
+        """What the task's templates refer to; raises `TemplateError` when an input of the component has no value."""
+        return _seen_by_component(self.outer, self.inputs)
 
     def render_output(self, template: str) -> str:
         """Return a computed output: a template over the same namespaces."""
@@ -54,10 +63,11 @@ def load_scope(task: FulfillmentTask) -> TaskScope:
         types=forms.declared_types(document.form),
         secret_paths=frozenset(secret_paths),
     )
-    parts = getattr(document, "components", ())
-    inputs: Mapping[str, str] = next((part.inputs for part in parts if part.id == task.component_id), {})
+    component = next((part for part in getattr(document, "components", ()) if part.id == task.component_id), None)
     secrets = texts_in([sealed_values, [output[key] for key in secret_outputs], settings.PAO_PLATFORM_API_KEY])
-    return TaskScope(_seen_by_component(scope, inputs), completed, tuple(secrets))
+    if component is None:
+        return TaskScope(scope, completed, tuple(secrets))
+    return TaskScope(scope, completed, tuple(secrets), component.inputs, component.when)
 
 
 def _seen_by_component(scope: Scope, inputs: Mapping[str, str]) -> Scope:
@@ -66,9 +76,9 @@ def _seen_by_component(scope: Scope, inputs: Mapping[str, str]) -> Scope:
     secret_paths = set(scope.secret_paths)
     for path, text in inputs.items():
         template = parse(text)
-        group, _, field = path.rpartition(".")
+        group, _, name = path.rpartition(".")
         target = current.setdefault(group, {}) if group else current
-        target[field] = render_value(template, scope)
+        target[name] = render_value(template, scope)
         if any(scope.is_secret(reference) for reference in template.references):
             secret_paths.add(("current", *path.split(".")))
     return replace(scope, current=current, secret_paths=frozenset(secret_paths))
@@ -163,8 +173,8 @@ def _outputs(completed: tuple[FulfillmentTask, ...]) -> tuple[dict[str, Any], se
 def _with_secrets(form_data: Mapping[str, Any], secrets: Mapping[str, Any]) -> dict[str, Any]:
     current = {key: dict(value) if isinstance(value, Mapping) else value for key, value in form_data.items()}
     for path, value in secrets.items():
-        group, _, field = path.partition(".")
-        current[group][field] = value
+        group, _, name = path.partition(".")
+        current[group][name] = value
     return current
 
 

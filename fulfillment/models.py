@@ -12,6 +12,7 @@ class AttemptOutcome(models.TextChoices):
     RUNNING = "running", "Running"
     COMPLETED = "completed", "Completed"
     FAILED = "failed", "Failed"
+    SKIPPED = "skipped", "Skipped: its condition did not hold"
     LOST = "lost", "Lost with its worker"
     LATE = "late", "Ended after the task had moved on"
 

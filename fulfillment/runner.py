@@ -1,4 +1,4 @@
-"""Performing one task: claim → render → intent → call → record. The only place where a task is done.
+"""Performing one task: claim → condition → render → intent → call → record. The only place where a task is done.
 
 Business failures never leave this module as exceptions: they become the task's state, and the message is acknowledged.
 Only trouble with the machinery before the claim is raised, so that the queue delivers the message again.
@@ -16,6 +16,7 @@ from django.db import transaction
 from fulfillment import outputs
 from fulfillment.actions.protocol import Outcome, Reference
 from fulfillment.actions.registry import action_type
+from fulfillment.conditions import unmet_condition
 from fulfillment.context import TaskScope, action_context, load_scope
 from fulfillment.journal import TaskJournal
 from fulfillment.models import AttemptOutcome, TaskAttempt
@@ -80,6 +81,8 @@ def _do(task: FulfillmentTask, lease: progress.Lease, *, deadline: float) -> End
     try:
         scope = load_scope(task)
         journal.hide(scope.secrets)
+        if skipped := _skipped(task, lease, scope, journal):
+            return skipped
         config = render_action(task.action_type, task.action["config"], scope.scope)
         context = action_context(task, scope, journal, deadline=deadline)
         outcome = run_settled(action_type(task.action_type), config, context, journal)
@@ -93,6 +96,20 @@ def _do(task: FulfillmentTask, lease: progress.Lease, *, deadline: float) -> End
         words = journal.masked(traceback.format_exc())
         log.error("task.defect", task=str(task.pk), attempt=lease.attempt, traceback=words)  # noqa: TRY400 - unmasked
         return _failure(lease, journal, _defect(error, journal))
+
+
+def _skipped(task: FulfillmentTask, lease: progress.Lease, scope: TaskScope, journal: TaskJournal) -> Ending | None:
+    """Return the ending of a task whose condition does not hold; None when it is to be done.
+
+    What has begun is finished: an earlier attempt may have called, and in parallel mode outputs arrive meanwhile.
+    """
+    unmet = unmet_condition(task, scope)
+    if unmet is None or journal.unanswered() or journal.finished():
+        return None
+    reason = replace(unmet.reason, sentence=journal.masked(unmet.reason.sentence))
+    return Ending(
+        AttemptOutcome.SKIPPED, lambda: progress.skip(lease, reason=reason, with_component=unmet.of_component)
+    )
 
 
 def _success(

@@ -1,4 +1,4 @@
-"""The verbs of workers and of the reaper: start, mark the call, complete, fail, recover, stick.
+"""The verbs of workers and of the reaper: start, mark the call, complete, skip, fail, recover, stick.
 
 Each is one transaction under the lock of the request, and compares before it sets: the task must be at the attempt,
 and with the worker, that the caller believes (F22, F33, F53). What comes too late changes nothing but the log.
@@ -118,10 +118,27 @@ def complete(
         )
         for warning in warnings:
             loglines.add(task, warning, level=LogLevel.WARNING)
-        if request.state == RequestState.PROCESSING and planner.all_done(tasks):
-            transitions.move_request(request, RequestEvent.COMPLETE, reason=reasons.ALL_DONE, by=SYSTEM)
         loglines.add(task, f"{task}: completed.", references=list(references))
-        dispatch.dispatch_ready(request, tasks)
+        _go_on(request, tasks)
+    return True
+
+
+def skip(lease: Lease, *, reason: Reason, with_component: bool = False) -> bool:
+    """Record that a task is not to be done, and in the same transaction queue what is ready next or close the request.
+
+    `with_component` skips the later tasks of its component, too. Return False when the task has moved on.
+    """
+    with transitions.locked(savepoint=False, tasks__id=lease.task_id) as (request, tasks):
+        task = _find(tasks, lease.task_id)
+        if not _holds(lease, task):
+            return _stored_before(lease, task, TaskState.SKIPPED) or _log_late(task, lease, ())
+        later = [
+            other for other in tasks if other.state == TaskState.PENDING and other.component_id == task.component_id
+        ]
+        for each in (task, *later) if with_component else (task,):
+            transitions.move_task(request, each, TaskEvent.SKIP, reason=reason, by=SYSTEM, calling=False)
+            loglines.add(each, f"{each}: skipped. {reason.sentence}", code=reason.code)
+        _go_on(request, tasks)
     return True
 
 
@@ -215,6 +232,13 @@ def _find(tasks: Sequence[FulfillmentTask], task_id: uuid.UUID) -> FulfillmentTa
 
 def _holds(lease: Lease, task: FulfillmentTask) -> bool:
     return (task.state, task.attempt, task.worker) == (TaskState.PROCESSING, lease.attempt, lease.worker)
+
+
+def _go_on(request: ResourceRequest, tasks: list[FulfillmentTask]) -> None:
+    """Close the request when all is done, else queue what is ready."""
+    if request.state == RequestState.PROCESSING and planner.all_done(tasks):
+        transitions.move_request(request, RequestEvent.COMPLETE, reason=reasons.ALL_DONE, by=SYSTEM)
+    dispatch.dispatch_ready(request, tasks)
 
 
 def _stored_before(lease: Lease, task: FulfillmentTask, state: TaskState) -> bool:

@@ -8,6 +8,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
 from pao.core.context import Principal
 from pao.core.errors import RequestNotFound
+from requests_app.domain.reasons import CONDITION_FALSE
 from requests_app.domain.states import REQUEST_END, TaskState, allowed_verbs
 from requests_app.models import FulfillmentTask, LogLine, ResourceRequest
 
@@ -62,8 +63,12 @@ def tasks_of(request: ResourceRequest) -> list[FulfillmentTask]:
 
 
 def progress_of(tasks: Sequence[FulfillmentTask]) -> dict[str, int]:
-    """Return how many tasks there are, and how many are completed, skipped, failed and stuck."""
-    return _progress(Counter(task.state for task in tasks))
+    """Return how many tasks there are, how many are completed, skipped, failed and stuck, and how many are done.
+
+    Done is what is completed, and what was skipped because a condition does not hold; what an abort skipped is not.
+    """
+    passed = sum(task.state_reason.get("code") == CONDITION_FALSE for task in tasks if task.state == TaskState.SKIPPED)
+    return _progress(Counter(task.state for task in tasks), passed)
 
 
 def progress_by_request(requests: Iterable[ResourceRequest]) -> dict[uuid.UUID, dict[str, int]]:
@@ -72,14 +77,19 @@ def progress_by_request(requests: Iterable[ResourceRequest]) -> dict[uuid.UUID, 
     A query of its own, so that a list reads its page from an index alone and counts the tasks of that page only.
     """
     counts: dict[uuid.UUID, Counter[str]] = {request.pk: Counter() for request in requests}
+    passed: Counter[uuid.UUID] = Counter()
     tasks = FulfillmentTask.objects.filter(resource_request__in=counts).order_by()
-    for request_id, state, count in tasks.values_list("resource_request", "state").annotate(Count("pk")):
+    by_condition = Count("pk", filter=Q(state=TaskState.SKIPPED, state_reason__code=CONDITION_FALSE))
+    rows = tasks.values_list("resource_request", "state").annotate(count=Count("pk"), by_condition=by_condition)
+    for request_id, state, count, skipped_by_condition in rows:
         counts[request_id][state] = count
-    return {request_id: _progress(states) for request_id, states in counts.items()}
+        passed[request_id] += skipped_by_condition
+    return {request_id: _progress(states, passed[request_id]) for request_id, states in counts.items()}
 
 
-def _progress(states: Counter[str]) -> dict[str, int]:
-    return {"total": states.total()} | {state.value: states[state.value] for state in _COUNTED}
+def _progress(states: Counter[str], passed: int) -> dict[str, int]:
+    counted = {state.value: states[state.value] for state in _COUNTED}
+    return {"total": states.total(), "done": states[TaskState.COMPLETED] + passed} | counted
 
 
 def outputs_of(tasks: Iterable[FulfillmentTask]) -> dict[str, object]:

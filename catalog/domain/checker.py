@@ -7,6 +7,7 @@ from typing import Any
 
 from catalog.domain.checks_actions import check_actions
 from catalog.domain.checks_bundle import Candidate, check_components
+from catalog.domain.checks_conditions import check_conditions
 from catalog.domain.checks_form import check_form
 from catalog.domain.checks_identity import check_identity, check_kind, place_of
 from catalog.domain.checks_support import check_support
@@ -115,6 +116,7 @@ def draft(file: str, content: bytes, *, profile: Profile, known: Schemas | None 
     check_identity(data, kind, place, report)
     check_structure(data, kind, report, used)
     check_form(data, report)
+    check_conditions(data, report)
     check_support(data, report)
     if kind == "CatalogBundle":
         return Draft(report, kind, data)

@@ -9,6 +9,8 @@ from urllib.parse import parse_qsl, urlsplit
 import jmespath
 from jmespath.exceptions import JMESPathError
 
+from catalog.domain.checks_comparisons import check_comparisons, choices_of
+from catalog.domain.checks_conditions import check_references, conditions_of
 from catalog.domain.findings import Report, did_you_mean, quoted
 from catalog.domain.places import disclosure_in
 from catalog.domain.plain import SECTIONS, actions, mapping
@@ -44,11 +46,16 @@ def check_actions(data: Mapping[str, Any], uses: tuple[Use, ...], report: Report
             _check_outputs(action, path, keys, report, schemas)
             _check_query_names(mapping(action.get("config")), (*path, "config"), report)
     fixed = {**SYSTEM_TARGETS, **form_targets(data), **metadata_targets(data)}
+    conditions, choices = conditions_of(data), choices_of(data)
     for section in SECTIONS:
         known = dict(fixed)
         for path, action in actions(data, section):
+            if condition := conditions.get((*path, "when")):
+                check_references(condition, (*path, "when"), known, report)
+                check_comparisons(condition, (*path, "when"), known, choices, report)
             for use in by_action[path]:
-                _check_use(use, known, report)
+                if use.where != "condition":
+                    _check_use(use, known, report)
             known |= output_targets(action)
 
 

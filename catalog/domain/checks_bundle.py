@@ -6,6 +6,8 @@ from typing import Any
 
 from catalog.domain.bundles import cycle
 from catalog.domain.checks_actions import disclosure
+from catalog.domain.checks_comparisons import check_comparisons, choices_of
+from catalog.domain.checks_conditions import check_references, conditions_of
 from catalog.domain.documents import Component
 from catalog.domain.findings import Report, did_you_mean, quoted
 from catalog.domain.plain import SECTIONS, actions, mapping, mappings
@@ -115,16 +117,36 @@ def _check_references(
     ]
     shared = {**SYSTEM_TARGETS, **metadata_targets(data), **form_targets(data)}
     writers: dict[Steps, object] = {}
+    written: dict[int, dict[Steps, Target]] = {}
     for index, component, candidate in chosen:
-        outputs = _all_outputs(candidate.data)
+        outputs = written[index] = _all_outputs(candidate.data)
         for output in outputs.keys() & writers.keys():
             message = f"The output {quoted(output[1])} is written by {quoted(writers[output])}, too"
             hint = "The later value wins; rename one."
             report.add("duplicate_output_key", ("components", index, "catalogItem"), message, hint=hint)
         writers |= dict.fromkeys(outputs, component.get("id"))
-        shared |= metadata_targets(candidate.data) | outputs
+        shared |= metadata_targets(candidate.data)
+    _check_conditions(data, shared, written, report)
+    for outputs in written.values():
+        shared |= outputs
     for index, component, candidate in chosen:
         _check_component(component, ("components", index), candidate, shared, report)
+
+
+def _check_conditions(
+    data: Mapping[str, Any], fixed: Targets, written: Mapping[int, Mapping[Steps, Target]], report: Report
+) -> None:
+    """Check `when` of components: decided before their own first action, so it sees what the others put out."""
+    choices = choices_of(data)
+    for path, condition in conditions_of(data).items():
+        if path[0] != "components":
+            continue
+        seen = dict(fixed)
+        for index, outputs in written.items():
+            if index != path[1]:
+                seen |= outputs
+        check_references(condition, path, seen, report)
+        check_comparisons(condition, path, seen, choices, report)
 
 
 def _check_component(

@@ -27,11 +27,9 @@ def _unsupported(data: Mapping[str, Any]) -> Iterator[Path]:
         yield from _named(group, ("input", "form", "groups", index), "visibleWhen")
     for path, _, field in fields(data):
         yield from _named(field, path, "visibleWhen")
-    for index, component in mappings(data.get("components")):
-        yield from _named(component, ("components", index), "when")
     for section in SECTIONS:
         for path, action in actions(data, section):
-            yield from _named(action, path, "when", "rollback")
+            yield from _named(action, path, "rollback")
             yield from _named(mapping(action.get("config")), (*path, "config"), "poll")
     orchestration = mapping(mapping(data.get("fulfillment")).get("orchestration"))
     if orchestration.get("onFailure") == "rollback":

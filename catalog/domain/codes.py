@@ -101,6 +101,11 @@ CODES: dict[str, Code] = {
     "unknown_namespace": _error("not current, output, metadata or system"),
     "unknown_reference": _warning("a known namespace but nothing there, or an optional value in a bare JSON position"),
     "secret_disclosed": _error("a secret in a place where it would be disclosed"),
+    # conditions
+    "condition_invalid": _error(
+        "a condition outside the language, one no form can decide, or fields that hide each other"
+    ),
+    "condition_doubtful": _warning("a comparison that never holds: other kinds of values, or a value outside the enum"),
     # bundle
     "component_ref_missing": _error("catalogItem names no item"),
     "component_ref_kind": _error("catalogItem names a bundle"),

@@ -52,20 +52,37 @@ class Positions:
         """Return where the character at `offset` of a text value stands in the file.
 
         Quoting, folding and indentation move characters, so the braces before the offset are counted in the value and
-        found again in the source; a value whose braces are written with escapes is answered by its beginning.
+        found again in the source, and without braces what is no white space. A value that is written with escapes is
+        answered by its beginning.
         """
         span = self._values.get(path)
-        if span is None:
-            return self.key(path)
+        if span is None or (not offset and _BRACES not in value):
+            return self.value(path)
         source = self._text[span.start : span.end]
-        before = value.rfind(_BRACES, 0, offset + len(_BRACES))
-        if before < 0 or source.count(_BRACES) != value.count(_BRACES):
+        place = _past_braces(source, value, offset) if _BRACES in value else _past_words(source, value, offset)
+        if place is None:
             return span.line, span.column
-        place = _nth(source, value.count(_BRACES, 0, before + len(_BRACES)))
-        absolute = span.start + place + (offset - before)
+        absolute = span.start + place
         line_start = self._text.rfind("\n", 0, absolute) + 1
         line = span.line + self._text.count("\n", span.start, absolute)
         return line, absolute - line_start + 1
+
+
+def _past_braces(source: str, value: str, offset: int) -> int | None:
+    before = value.rfind(_BRACES, 0, offset + len(_BRACES))
+    if before < 0 or source.count(_BRACES) != value.count(_BRACES):
+        return None
+    return _nth(source, value.count(_BRACES, 0, before + len(_BRACES))) + (offset - before)
+
+
+def _past_words(source: str, value: str, offset: int) -> int | None:
+    """Return where the source has the character of a value that its own text shows unchanged but for white space."""
+    places = [place for place, letter in enumerate(source) if not letter.isspace()]
+    first = "".join(source[place] for place in places).find("".join(value.split()))
+    if first < 0 or not places:
+        return None
+    count = first + len("".join(value[:offset].split()))
+    return places[count] if count < len(places) else places[-1] + 1
 
 
 def _nth(source: str, count: int) -> int:

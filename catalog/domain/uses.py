@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from catalog.domain.checks_conditions import conditions_of
+from catalog.domain.conditions import Condition
 from catalog.domain.findings import Report
 from catalog.domain.places import Where, problem_in, where
 from catalog.domain.plain import SECTIONS, actions, mapping, texts
@@ -31,11 +33,13 @@ class Use:
 
 def uses_of(data: Mapping[str, Any], report: Report, schemas: Schemas) -> tuple[Use, ...]:
     """Return the uses in all actions of an item, in document order; reports templates that are not well written."""
+    conditions = conditions_of(data)
     return tuple(
         use
         for section in SECTIONS
         for path, action in actions(data, section)
         for use in (
+            *_in_condition(section, path, conditions.get((*path, "when"))),
             *_in_config(section, path, action, report, schemas),
             *_in_outputs(section, path, action, report),
         )
@@ -51,6 +55,13 @@ def parsed(text: str, path: Path, report: Report) -> Template | None:
         hint = 'A reference is {{.namespace.path}}; literal braces are written {{"{{"}}.'
         report.add(code, path, error.message, hint=hint, inside=(text, error.offset))
         return None
+
+
+def _in_condition(section: str, action_path: Path, condition: Condition | None) -> Iterator[Use]:
+    if condition is None:
+        return
+    for reference in condition.members:
+        yield Use(section, action_path, (*action_path, "when"), condition.text, reference, "condition")
 
 
 def _in_config(

@@ -87,10 +87,14 @@ class TaskShape(serializers.Serializer[Any]):
     finished_at = serializers.DateTimeField(allow_null=True)
 
 
+DONE = "Tasks completed, or skipped because a condition does not hold; what an abort skipped is not done."
+
+
 class ProgressShape(serializers.Serializer[Any]):
     """Tasks counted by how far they are."""
 
     total = serializers.IntegerField()
+    done = serializers.IntegerField(help_text=DONE)
     completed = serializers.IntegerField()
     skipped = serializers.IntegerField()
     failed = serializers.IntegerField()
@@ -108,7 +112,7 @@ class RequestRowShape(serializers.Serializer[Any]):
     state = serializers.ChoiceField(REQUEST_STATES)
     state_reason = ReasonShape()
     tasks_total = serializers.IntegerField()
-    tasks_done = serializers.IntegerField(help_text="Tasks that are completed; what an abort skipped is not done.")
+    tasks_done = serializers.IntegerField(help_text=DONE)
     correlation_id = serializers.CharField()
     created_at = serializers.DateTimeField()
     changed_at = serializers.DateTimeField()
@@ -178,7 +182,7 @@ def request_row(request: ResourceRequest, progress: Mapping[str, int]) -> dict[s
         "state": request.state,
         "state_reason": request.state_reason,
         "tasks_total": progress["total"],
-        "tasks_done": progress["completed"],
+        "tasks_done": progress["done"],
         "correlation_id": request.correlation_id,
         "created_at": request.created_at,
         "changed_at": request.changed_at,

@@ -53,6 +53,14 @@ DEAD_LETTERED = Reason(
 )
 
 
+CONDITION_FALSE = "CONDITION_FALSE"
+
+
+def condition_false(sentence: str) -> Reason:
+    """Return the reason of a task that is skipped because a condition does not hold: it counts as done."""
+    return Reason(CONDITION_FALSE, sentence, "Nothing: the request goes on without it.")
+
+
 def aborted(reason: str, by: str) -> Reason:
     """Return the reason of an abort."""
     return Reason("ABORTED", f"Aborted by {by}" + (f": {reason}" if reason else "."), "")

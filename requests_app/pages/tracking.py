@@ -68,6 +68,7 @@ class Tracking:
     request: ResourceRequest
     steps: tuple[Step, ...]
     completed: int
+    done: int
     skipped: int
     halted: tuple[Step, ...]
     retry: Verb | None
@@ -120,6 +121,7 @@ def track(request: ResourceRequest, principal: Principal) -> Tracking:
         request=request,
         steps=steps,
         completed=progress[TaskState.COMPLETED.value],
+        done=progress["done"],
         skipped=progress[TaskState.SKIPPED.value],
         halted=tuple(step for step in steps if step.has_halted),
         retry=_retry(tasks) if RequestEvent.RETRY.value in verbs else None,

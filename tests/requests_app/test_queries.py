@@ -91,7 +91,16 @@ def test_the_tasks_of_many_requests_are_counted_in_one_query(django_assert_num_q
     with django_assert_num_queries(1):
         counted = queries.progress_by_request([first, second])
     assert counted == {row.pk: queries.progress_of(queries.tasks_of(row)) for row in (first, second)}
-    assert counted[first.pk] == {"total": 3, "completed": 1, "skipped": 0, "failed": 1, "stuck": 0}
+    assert counted[first.pk] == {"total": 3, "done": 1, "completed": 1, "skipped": 0, "failed": 1, "stuck": 0}
+
+
+def test_what_a_condition_skipped_is_done_and_what_an_abort_skipped_is_not() -> None:
+    request = submitted(serve_stack())
+    request.tasks.filter(component_id="secrets").update(state="skipped", state_reason={"code": "CONDITION_FALSE"})
+    request.tasks.filter(component_id="app").update(state="skipped", state_reason={"code": "ABORTED"})
+    counted = queries.progress_of(queries.tasks_of(request))
+    assert (counted["total"], counted["done"], counted["skipped"], counted["completed"]) == (3, 1, 2, 0)
+    assert queries.progress_by_request([request]) == {request.pk: counted}
 
 
 def test_counting_the_tasks_of_no_request_asks_nothing(django_assert_num_queries: DjangoAssertNumQueries) -> None:
@@ -103,6 +112,7 @@ def test_progress_names_every_kind_of_end() -> None:
     request = halted_stack()
     assert queries.progress_of(queries.tasks_of(request)) == {
         "total": 3,
+        "done": 1,
         "completed": 1,
         "skipped": 0,
         "failed": 1,

@@ -5,14 +5,17 @@
 """
 
 from catalog.domain.conditions.grammar import Condition, parse_condition
-from catalog.domain.conditions.written import as_data, as_json_schema, form_problem, spelled
+from catalog.domain.conditions.tokens import MAX_LENGTH
+from catalog.domain.conditions.written import as_data, as_json_schema, explained, form_problem, spelled
 from pao.core.errors import ConditionSyntaxError
 
 __all__ = [
+    "MAX_LENGTH",
     "Condition",
     "ConditionSyntaxError",
     "as_data",
     "as_json_schema",
+    "explained",
     "form_problem",
     "parse_condition",
     "spelled",

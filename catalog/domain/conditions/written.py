@@ -4,6 +4,7 @@ A stock form renderer decides a condition by JSON Schema, so `visibleWhen` may s
 is between a field of `.current` and a literal, and `<` `<=` `>` `>=` are for numbers.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +23,10 @@ from catalog.domain.conditions.tree import (
     kind_of,
     leaves,
 )
+from catalog.domain.templating.scope import Scope, masked
+from catalog.domain.templating.values import is_missing
 
+_LONGEST_TEXT, _LONGEST_VALUE, _MOST_EXPLAINED = 300, 60, 5
 _PLAIN_STEP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _BOUNDS = {"<": "exclusiveMaximum", "<=": "maximum", ">": "exclusiveMinimum", ">=": "minimum"}
@@ -33,6 +37,25 @@ def spelled(path: tuple[str, ...]) -> str:
     """Return a path as a condition has it: `metadata['database-x'].port`."""
     steps = (f".{step}" if _PLAIN_STEP.fullmatch(step) else f"['{step}']" for step in path[1:])
     return path[0] + "".join(steps)
+
+
+def explained(condition: Condition, scope: Scope) -> str:
+    """Return the condition with the values it refers to, for people: short, on one line, secrets as `[secret]`."""
+    shown = masked(scope)
+    values = {
+        spelled(member.path): _value_shown(shown.resolve(member)) for member in condition.members[:_MOST_EXPLAINED]
+    }
+    told = ", ".join(f"{path} {value}" for path, value in values.items())
+    text = " ".join(condition.text.split())
+    return _cut(text, _LONGEST_TEXT) + (f" ({told})" if told else "")
+
+
+def _value_shown(value: Any) -> str:
+    return "is missing" if is_missing(value) else f"is {_cut(json.dumps(value, ensure_ascii=False), _LONGEST_VALUE)}"
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def form_problem(condition: Condition) -> tuple[str, int] | None:

@@ -143,6 +143,9 @@ ITEM_ROWS: list[tuple[str, str, list[str]]] = [
     ("{{.output.url}}", "{{.system.user.age}}", ["55:38 unknown_reference"]),
     (SIZE, "{id: size, name: Size, type: number}", ["47:25 unknown_reference"]),
     ("{{.system.user.id}}", "{{.output.url}}", ["41:30 unknown_reference"]),
+    # conditions: more rows are in test_checks_conditions.py
+    ("        id: call\n", "        when: current.basic.size = 5\n", ["38:34 condition_invalid"]),
+    ("        id: call\n", "        when: current.basic.size == '5'\n", ["38:37 condition_doubtful"]),
     # secrets
     ("{{.current.basic.class}}", "{{.current.basic.secret}}", ["56:23 secret_disclosed"]),
     ("{{.output.url}}", "{{.current.basic}}", ["55:38 secret_disclosed"]),

@@ -93,7 +93,7 @@ def test_a_detail_tells_everything_but_secrets_and_snapshot(api: Api) -> None:
     request = halted_stack(by=REQUESTER)
     data = as_described(api().get(f"{LIST}/{request.pk}")).json()["data"]
     assert (data["state"], data["allowed"], data["requester"]) == ("failed", ["retry", "abort"], "requester")
-    assert data["progress"] == {"total": 3, "completed": 1, "skipped": 0, "failed": 1, "stuck": 0}
+    assert data["progress"] == {"total": 3, "done": 1, "completed": 1, "skipped": 0, "failed": 1, "stuck": 0}
     assert data["outputs"] == {"endpoint": "db.example.com"}
     assert [(task["component_id"], task["state"], task["depends_on"]) for task in data["tasks"]] == [
         ("database", "completed", []),

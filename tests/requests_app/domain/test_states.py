@@ -43,6 +43,7 @@ TASKS = """
     queued      skip      skipped
     processing  complete  completed
     processing  fail      failed
+    processing  skip      skipped
     processing  recover   queued
     processing  stick     stuck
     failed      retry     pending
