@@ -80,6 +80,7 @@ def show(request: HttpRequest, item_id: str, attempt: Attempt | None = None) -> 
         "entry": entry,
         "is_bundle": isinstance(document, Bundle),
         "field_sets": sets,
+        "is_conditional": fields.is_conditional(sets),
         "takes_files": bool(file_fields(document.form)),
         "complaints": fields.complaints(sets, attempt.details) if attempt else (),
         "refusal": attempt.error if attempt and not attempt.details else None,

@@ -1,20 +1,24 @@
 """The fields of an entry's form as plain HTML controls, with what was typed and what is wrong with it."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
 from django.http import QueryDict
 from django.template.defaultfilters import filesizeformat
 
+from catalog.domain.conditions import as_data, parse_condition
 from catalog.domain.documents import NAME_PATTERN, Field, Form
+from catalog.domain.form_schema import RADIO_CHOICES
 from catalog.domain.forms import name_field
 from catalog.domain.forms.limits import accepted_of, date_range, number, pattern_of, strength_of
 from catalog.domain.patterns import html_pattern
 from catalog.domain.templating.values import text_of
 from pao.core.errors import Detail
 from requests_app.models import UploadedFile
+from requests_app.pages.only_when import only_when
 from requests_app.uploads import limit_of
 
 _KINDS = {"string": "text", "boolean": "checkbox"}
@@ -26,10 +30,22 @@ _STRENGTHS = {
 
 @dataclass(frozen=True)
 class Choice:
-    """One choice of a select or multiselect."""
+    """One choice of a select or multiselect: as it is shown and sent, and as JSON with its own type."""
 
     value: str
     is_chosen: bool
+    json: str
+
+
+@dataclass(frozen=True)
+class Visibility:
+    """When a part is shown: in words for people, as data for the script. Both are empty when it always is."""
+
+    words: str = ""
+    data: str = ""
+
+
+ALWAYS = Visibility()
 
 
 @dataclass(frozen=True)
@@ -39,6 +55,12 @@ class Control:
     name: str
     label: str
     kind: str
+    type: str
+    default: str = ""
+    """The value of an empty optional field, as JSON; empty when there is none."""
+    visibility: Visibility = ALWAYS
+    is_conditional: bool = False
+    """Whether it is hidden at times, alone or with its group: a browser without script must not insist on it then."""
     is_required: bool = False
     help: str = ""
     placeholder: str = ""
@@ -58,7 +80,8 @@ class Control:
     @property
     def described_by(self) -> str:
         """The ids of the texts that describe the control."""
-        return " ".join([*([f"{self.id}-help"] if self.help else []), *([f"{self.id}-error"] if self.errors else [])])
+        texts = {"when": self.visibility.words, "help": self.help, "error": self.errors}
+        return " ".join(f"{self.id}-{name}" for name, text in texts.items() if text)
 
 
 @dataclass(frozen=True)
@@ -67,6 +90,7 @@ class FieldSet:
 
     title: str
     controls: tuple[Control, ...]
+    visibility: Visibility = ALWAYS
 
 
 @dataclass(frozen=True)
@@ -80,15 +104,22 @@ class Complaint:
 
 def field_sets(form: Form, post: QueryDict | None = None, details: Sequence[Detail] = ()) -> tuple[FieldSet, ...]:
     """Return the form's controls: with the defaults, or with what was posted and what is wrong with it."""
-    first = FieldSet("", (_control(name_field(form), "name", post, details),))
-    groups = (
-        FieldSet(
-            group.name,
-            tuple(_control(entry, f"{group.id}.{entry.id}", post, details) for entry in group.fields),
-        )
-        for group in form.groups
-    )
+    first = FieldSet("", (_control(name_field(form), "name", post, details, ALWAYS),))
+    groups = []
+    for group in form.groups:
+        shown = _visibility(group.visible_when, form)
+        controls = []
+        for entry in group.fields:
+            own = _visibility(entry.visible_when, form)
+            control = _control(entry, f"{group.id}.{entry.id}", post, details, own)
+            controls.append(replace(control, is_conditional=bool(own.data or shown.data)))
+        groups.append(FieldSet(group.name, tuple(controls), shown))
     return (first, *groups)
+
+
+def is_conditional(sets: Iterable[FieldSet]) -> bool:
+    """Say whether a page needs the script that shows and hides."""
+    return any(control.is_conditional for each in sets for control in each.controls)
 
 
 def complaints(sets: Iterable[FieldSet], details: Sequence[Detail]) -> tuple[Complaint, ...]:
@@ -101,15 +132,26 @@ def complaints(sets: Iterable[FieldSet], details: Sequence[Detail]) -> tuple[Com
     return (*at_controls, *others)
 
 
-def _control(entry: Field, name: str, post: QueryDict | None, details: Sequence[Detail]) -> Control:
-    posted = None if post is None else post.getlist(name)
-    kind = _KINDS.get(entry.type, entry.type)
-    if entry.type == "multiselect":
-        kind = "checkboxes" if entry.enum else "lines"
+def _visibility(condition: str, form: Form) -> Visibility:
+    if not condition:
+        return ALWAYS
+    return Visibility(only_when(condition, form), json.dumps(as_data(parse_condition(condition))))
+
+
+def _control(
+    entry: Field, name: str, post: QueryDict | None, details: Sequence[Detail], visibility: Visibility
+) -> Control:
+    kind = _kind(entry)
+    # What the script had hidden was not sent, and begins anew.
+    is_sent = post is not None and (name in post or kind.startswith("check"))
+    posted = post.getlist(name) if post is not None and is_sent else None
     return Control(
         name=name,
         label=entry.name,
         kind=kind,
+        type=entry.type,
+        default="" if entry.default is None or entry.type == "password" else json.dumps(entry.default),
+        visibility=visibility,
         is_required=entry.required and kind != "checkbox",
         help=" ".join(_help(entry, kind)),
         placeholder=entry.placeholder,
@@ -119,6 +161,14 @@ def _control(entry: Field, name: str, post: QueryDict | None, details: Sequence[
         attributes=_attributes(entry, kind),
         errors=tuple(dict.fromkeys(detail.issue for detail in details if detail.field == name)),
     )
+
+
+def _kind(entry: Field) -> str:
+    if entry.type == "multiselect":
+        return "checkboxes" if entry.enum else "lines"
+    if entry.type == "select" and len(entry.enum) <= RADIO_CHOICES:
+        return "radios"
+    return _KINDS.get(entry.type, entry.type)
 
 
 def _help(entry: Field, kind: str) -> Iterable[str]:
@@ -133,6 +183,8 @@ def _help(entry: Field, kind: str) -> Iterable[str]:
         yield _STRENGTHS[strength_of(entry)]
     if entry.type == "file":
         yield from _file_help(entry)
+    if entry.immutable:
+        yield "It cannot be changed later."
 
 
 def _file_help(entry: Field) -> Iterable[str]:
@@ -155,7 +207,7 @@ def _value(entry: Field, kind: str, posted: list[str] | None) -> str:
 def _choices(entry: Field, posted: list[str] | None) -> tuple[Choice, ...]:
     default = entry.default if isinstance(entry.default, list | tuple) else [entry.default]
     chosen = [text_of(value) for value in default if value is not None] if posted is None else posted
-    return tuple(Choice(text, text in chosen) for text in map(text_of, entry.enum))
+    return tuple(Choice(text_of(value), text_of(value) in chosen, json.dumps(value)) for value in entry.enum)
 
 
 def _attributes(entry: Field, kind: str) -> dict[str, str]:

@@ -28,7 +28,7 @@ def fill(page: Page) -> None:
     """Fill in the archive's form with good values."""
     for name in ("name", "basic.title", "basic.contact", "basic.size", "basic.keys"):
         page.locator(f'[name="{name}"]').fill(GOOD[name])
-    page.locator('[name="basic.kind"]').select_option(GOOD["basic.kind"])
+    page.get_by_label(GOOD["basic.kind"], exact=True).check()
 
 
 @pytest.mark.parametrize("look", LOOKS)

@@ -29,6 +29,7 @@ FIELDS: list[dict[str, Any]] = [
     {"id": "size", "name": "Size", "type": "number", "default": 20, "validation": {"min": 10, "max": 90, "step": 10}},
     {"id": "backup", "name": "Backup", "type": "boolean", "default": True},
     {"id": "kind", "name": "Kind", "type": "select", "required": True, "enum": ["small", "large"]},
+    {"id": "tier", "name": "Tier", "type": "select", "enum": [1, 2, 3, 4]},
     {"id": "zones", "name": "Zones", "type": "multiselect", "enum": ["a", "b"], "default": ["b"]},
     {"id": "keys", "name": "Keys", "type": "multiselect"},
     {"id": "until", "name": "Until", "type": "date", "validation": {"min": "2026-01-01"}},
@@ -243,8 +244,10 @@ def test_an_unknown_entry_is_explained(signed: Signed) -> None:
         '<input type="password" id="field-basic.secret" name="basic.secret" value="" autocomplete="new-password"',
         '<input type="number" id="field-basic.size" name="basic.size" value="20" min="10" max="90" step="10"',
         '<input type="checkbox" id="field-basic.backup" name="basic.backup" value="true" checked',
-        '<select id="field-basic.kind" name="basic.kind" required>',
-        '<input type="checkbox" name="basic.zones" value="b" checked',
+        # up to three choices stand side by side
+        '<input type="radio" name="basic.kind" value="small" data-json="&quot;small&quot;" required>',
+        '<option value="4" data-json="4">4</option>',
+        '<input type="checkbox" name="basic.zones" value="b" data-json="&quot;b&quot;" checked',
         '<textarea id="field-basic.keys" name="basic.keys" rows="4"',
         '<input type="date" id="field-basic.until" name="basic.until" value="" min="2026-01-01"',
         '<input type="file" id="field-basic.plan" name="basic.plan" aria-describedby="field-basic.plan-help"',
@@ -270,6 +273,61 @@ def test_a_browser_never_refuses_a_number_that_the_server_takes(
     serve(item(fields=[{"id": "size", "name": "Size", "type": "number", "validation": validation}]))
 
     assert f'step="{step}"' in signed().get("/catalog/database-small-test/").content.decode()
+
+
+CONDITIONAL: list[dict[str, Any]] = [
+    {"id": "size", "name": "Size", "type": "select", "enum": ["small", "large"], "default": "small"},
+    {
+        "id": "reason",
+        "name": "Reason",
+        "type": "string",
+        "required": True,
+        "visibleWhen": "current.basic.size == 'large'",
+    },
+]
+
+
+def test_a_field_that_is_shown_at_times_says_when_and_browsers_do_not_insist_on_it(signed: Signed) -> None:
+    serve(item(fields=CONDITIONAL))
+
+    page = signed().get("/catalog/database-small-test/").content.decode()
+
+    assert '<script src="/static/form.js" defer></script>' in page
+    assert "Only when Size is large." in page
+    assert 'data-visible-when="{&quot;compare&quot;: &quot;==&quot;, &quot;left&quot;: {&quot;path&quot;:' in page
+    assert 'name="basic.reason" value="" data-required aria-describedby="field-basic.reason-when"' in page
+
+
+@pytest.mark.parametrize(
+    ("post", "complaint"),
+    [
+        # without script a browser sends the hidden field, too
+        ({"basic.size": "small", "basic.reason": "forgotten"}, ""),
+        ({"basic.size": "large", "basic.reason": ""}, "This is required."),
+    ],
+)
+def test_the_server_decides_what_is_shown(signed: Signed, post: dict[str, str], complaint: str) -> None:
+    serve(item(fields=CONDITIONAL))
+
+    answer = signed().post(
+        "/catalog/database-small-test/", {"name": "orders", "idempotency_key": str(uuid.uuid4()), **post}
+    )
+
+    if complaint:
+        assert complaint in answer.content.decode()
+        assert not ResourceRequest.objects.exists()
+    else:
+        assert ResourceRequest.objects.get().form_data == {"name": "orders", "basic": {"size": "small"}}
+
+
+def test_what_cannot_be_changed_later_says_so(signed: Signed) -> None:
+    serve(item(fields=[{"id": "region", "name": "Region", "type": "string", "immutable": True}]))
+
+    assert "It cannot be changed later." in signed().get("/catalog/database-small-test/").content.decode()
+
+
+def test_a_page_without_conditions_needs_no_script(signed: Signed, archive: str) -> None:
+    assert "<script" not in signed().get(archive).content.decode()
 
 
 def test_the_page_says_what_will_happen(signed: Signed, settings: Settings) -> None:
