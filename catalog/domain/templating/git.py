@@ -120,7 +120,7 @@ def _workspace_problem_of(name: str) -> str | None:
 
 
 def _part_of_path(text: str, *, is_first: bool) -> str | None:
-    if _NOT_IN_PATH.search(text) or any(unicodedata.category(sign).startswith("C") for sign in text):
+    if _NOT_IN_PATH.search(text) or not text.isprintable():
         return 'a value in a path holds no / \\ : * ? " < > | and nothing invisible'
     if is_first and text[0] in ".-":
         return "a value at the beginning of a name may not begin with . or -"
@@ -128,7 +128,7 @@ def _part_of_path(text: str, *, is_first: bool) -> str | None:
 
 
 def _part_of_ref(text: str, *, is_first: bool) -> str | None:
-    if "/" in text or _NOT_IN_REF.search(text) or any(unicodedata.category(sign).startswith("C") for sign in text):
+    if "/" in text or _NOT_IN_REF.search(text) or not text.isprintable():
         return (
             "a value in the name of a branch or tag holds no / ~ ^ : ? * [ \\ .. @{, white space or anything invisible"
         )
