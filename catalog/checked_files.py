@@ -13,7 +13,7 @@ from django.db.models import BooleanField, Case, F, Func, IntegerField, Q, Query
 
 from catalog.domain.changes import CheckedFile, Facts
 from catalog.domain.codeowners import CodeOwners
-from catalog.models import CatalogFile
+from catalog.models import CatalogEntry, CatalogFile
 from catalog.source import Blob
 from pao.core.ids import new_id
 
@@ -27,7 +27,8 @@ _DOMAIN = Path(__file__).resolve().parent
 class Difference:
     """How a commit differs from what is remembered: facts of every remembered file, and the paths that moved.
 
-    `changed` are new or other blobs, or checked by another version of PAO; `gone` are no longer there.
+    `changed` are new or other blobs, or checked by another version of PAO; `gone` are no longer there. When nothing is
+    remembered, all is changed, and gone are those files of entries that are not there.
     """
 
     known: Mapping[str, Facts]
@@ -56,7 +57,7 @@ def fingerprint() -> str:
 
 
 def difference(blobs: Mapping[str, Blob], *, tenant: str) -> Difference:
-    """Return how the files of a commit differ from those remembered, in one query."""
+    """Return how the files of a commit differ from those remembered, in a query or two."""
     checked_by = fingerprint()
     known: dict[str, Facts] = {}
     same: set[str] = set()
@@ -67,7 +68,8 @@ def difference(blobs: Mapping[str, Blob], *, tenant: str) -> Difference:
         known[path] = Facts(entry_id, kind, tuple(named))
         if path in blobs and blobs[path].name == blob and checked == checked_by:
             same.add(path)
-    return Difference(known, frozenset(blobs.keys() - same), frozenset(known.keys() - blobs.keys()))
+    before = known.keys() or set(CatalogEntry.objects.filter(tenant=tenant).values_list("path", flat=True))
+    return Difference(known, frozenset(blobs.keys() - same), frozenset(before - blobs.keys()))
 
 
 def remember(files: Iterable[CheckedFile], blobs: Mapping[str, Blob], *, tenant: str) -> None:

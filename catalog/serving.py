@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Window
+from django.db import connection
+from django.db.models import F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from catalog.domain.checker import CheckedEntry
@@ -18,7 +19,7 @@ from catalog.domain.codeowners import CodeOwners
 from catalog.domain.documents import Bundle, Document, document_from
 from catalog.domain.performing import why_not
 from catalog.domain.schemas import schemas
-from catalog.models import Availability, CatalogEntry, CatalogFile, CatalogVersion, EntryKind
+from catalog.models import Availability, CatalogEntry, CatalogVersion, EntryKind
 from pao.core.ids import new_id
 
 KEPT_VERSIONS = 10
@@ -102,13 +103,15 @@ class Serving:
                 ]
             )
 
-    def retire(self) -> None:
-        """Retire every entry whose file is gone, or holds another one now; what is refused keeps its last version."""
-        holding = CatalogFile.objects.filter(tenant=self.tenant, path=OuterRef("path")).filter(
-            Q(is_refused=True) | Q(entry_id=OuterRef("entry_id"))
-        )
-        entries = self._entries().exclude(availability=Availability.RETIRED).filter(~Exists(holding))
-        retired = list(entries.defer("current__definition", "current__findings"))
+    def retire(self, held: Mapping[str, str]) -> None:
+        """Retire the entries whose file is gone, or holds another one now.
+
+        `held` says which id a file holds, nothing when it is gone; of a file that is refused it says nothing at all,
+        and its entry keeps its last version (R42).
+        """
+        found = self._entries().exclude(availability=Availability.RETIRED).filter(path__in=list(held))
+        entries = found.defer("current__definition", "current__findings")
+        retired = [entry for entry in entries if held[entry.path] != entry.entry_id]
         for entry in retired:
             entry.availability = Availability.RETIRED
             entry.unavailable_reason = f"Its document {entry.path} was removed at {self.commit[:8]}."
@@ -118,17 +121,23 @@ class Serving:
 
     def settle_bundles(self) -> None:
         """Make a bundle unavailable, with the reason, while an item it needs is not offered; and available again."""
-        concerned = Q(entry_id__in=self._bundles) | Q(components__has_any_keys=sorted(self._items))
-        bundles = list(
-            self._entries()
-            .filter(concerned, kind=EntryKind.BUNDLE)
-            .exclude(availability=Availability.RETIRED)
-            .defer("current__definition", "current__findings")
-        )
+        found = self._entries().filter(kind=EntryKind.BUNDLE).exclude(availability=Availability.RETIRED)
+        if len(self._items) <= PORTION:
+            found = found.filter(Q(entry_id__in=self._bundles) | Q(components__has_any_keys=sorted(self._items)))
+        bundles = list(found.defer("current__definition", "current__findings"))
         needed = {item for bundle in bundles for item in bundle.components}
         items = CatalogEntry.objects.filter(tenant=self.tenant, entry_id__in=needed, kind=EntryKind.ITEM)
         offered = set(items.filter(availability=Availability.AVAILABLE).values_list("entry_id", flat=True))
         self._write([bundle for bundle in bundles if _is_settled_anew(bundle, offered)])
+
+    def refresh_statistics(self) -> None:
+        """Tell the database's planner after many entries came, for its own look comes a minute later.
+
+        Until then it would sort all of them for one page of the list.
+        """
+        if self.added + self.changed > PORTION:
+            with connection.cursor() as cursor:
+                cursor.execute("ANALYZE catalog_catalogentry, catalog_catalogversion, catalog_catalogfile")
 
     def _entries(self) -> QuerySet[CatalogEntry]:
         return CatalogEntry.objects.filter(tenant=self.tenant).select_related("current")

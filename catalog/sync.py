@@ -27,6 +27,7 @@ from pao.audit import facts
 from pao.core.clock import now
 from pao.core.context import Principal
 from pao.core.errors import CatalogUnavailable, Detail, PaoError, SyncInProgress
+from pao.failpoints import failpoint
 
 LOCK = 0x50414F02
 CHANNEL = "pao_catalog"
@@ -75,6 +76,7 @@ def _sync(report: CatalogSync, *, by: Principal) -> CatalogSync:
         checked = _check(report)
         with transaction.atomic():
             _serve(report, checked)
+            failpoint("sync.before_commit")
             if report.is_dry_run:
                 transaction.set_rollback(True)
             else:
@@ -171,7 +173,9 @@ def _compare(report: CatalogSync, clone: Path) -> None:
 def _serve(report: CatalogSync, checked: _Checked) -> None:
     """Write what is served, and fill the report."""
     serving = Serving(commit=report.commit, code_owners=checked.code_owners, tenant=report.tenant)
+    held = dict.fromkeys(checked.difference.gone, "")
     for files in _portions(checked.recheck):
+        held |= {each.file: each.facts.id for each in files if not each.is_refused}
         checked_files.remember(files, checked.blobs, tenant=report.tenant)
         serving.serve([each.entry for each in files if each.entry is not None])
         serving.look_again(paths=[each.file for each in files if each.is_refused])
@@ -180,8 +184,9 @@ def _serve(report: CatalogSync, checked: _Checked) -> None:
         if checked.code_owners_file is not None:
             checked_files.remember([checked.code_owners_file], checked.blobs, tenant=report.tenant)
         serving.look_again()
-    serving.retire()
+    serving.retire(held)
     serving.settle_bundles()
+    serving.refresh_statistics()
     unavailable = CatalogEntry.objects.filter(tenant=report.tenant, availability=Availability.UNAVAILABLE).count()
     told = checked_files.counts(tenant=report.tenant)
     report.counts = {

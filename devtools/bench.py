@@ -20,7 +20,7 @@ import boto3
 import psutil
 import psycopg
 
-from devtools import repository
+from devtools import bench_catalog, repository
 from devtools.client import PaoClient, call
 from devtools.demo import BUNDLE, BUNDLE_FORM
 from devtools.parts import STATE, Deployment
@@ -54,6 +54,8 @@ class Cost:
 
 def main() -> int:
     """Measure and print; return 0, for speed is no test here."""
+    if sys.argv[1:2] == ["catalog"]:
+        return bench_catalog.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__.splitlines()[0])
     parser.add_argument("--requests", type=int, default=100)
     options = parser.parse_args()

@@ -182,7 +182,59 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
+def _if(validator: Any, condition: Schema, instance: Any, schema: Schema) -> Iterator[ValidationError]:
+    branch = "then" if _holds(validator, condition, instance) else "else"
+    if branch in schema:
+        yield from validator.descend(instance, schema[branch], schema_path=branch)
+
+
+def _not(validator: Any, refused: Schema, instance: Any, _schema: Schema) -> Iterator[ValidationError]:
+    if _holds(validator, refused, instance):
+        yield ValidationError("refused")
+
+
+def _holds(validator: Any, schema: Schema, instance: Any) -> bool:
+    return next(validator.descend(instance, schema), None) is None
+
+
+def _descend(
+    validator: Any,
+    instance: Any,
+    schema: Schema | bool,  # noqa: FBT001 - jsonschema's order of arguments
+    path: Any = None,
+    schema_path: Any = None,
+    resolver: object = None,
+) -> Iterator[ValidationError]:
+    """Do what jsonschema's own does, without making a validator for each member: linked schemas have no references."""
+    del resolver
+    if isinstance(schema, bool):
+        schema = {} if schema else {"not": {}}
+    for keyword, rule in schema.items():
+        check = validator.VALIDATORS.get(keyword)
+        if check is None:
+            continue
+        for error in check(validator, rule, instance, schema) or ():
+            if not isinstance(error.validator, str):
+                error.validator, error.validator_value = keyword, rule
+                error.instance, error.schema = instance, schema
+            if keyword != "if":
+                error.schema_path.appendleft(keyword)
+            if schema_path is not None:
+                error.schema_path.appendleft(schema_path)
+            if path is not None:
+                error.path.appendleft(path)
+            yield error
+
+
 _VALIDATOR: type[Draft7Validator] = extend(  # type: ignore[no-untyped-call] # jsonschema's own gap in its types
     Draft7Validator,
-    {"required": _required, "additionalProperties": _closed, "propertyNames": _names, "pattern": _pattern},
+    {
+        "required": _required,
+        "additionalProperties": _closed,
+        "propertyNames": _names,
+        "pattern": _pattern,
+        "if": _if,
+        "not": _not,
+    },
 )
+_VALIDATOR.descend = _descend  # type: ignore[method-assign,assignment] # the same but for types

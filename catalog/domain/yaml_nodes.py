@@ -116,7 +116,8 @@ class Composer:
         node.scalars = 1
         node.height = 0
         node.plain = bool(event.implicit[0])
-        forbidden = forbidden_character(event.value)
+        # Only escapes, in double quotes, can stand for what the text itself must not hold.
+        forbidden = forbidden_character(event.value) if event.style == '"' else None
         if forbidden is not None:
             message = f"An escape stands for the character U+{ord(event.value[forbidden]):04X}, which is not allowed"
             self._problem(_at(event, "encoding_invalid", message, "Remove it."))
