@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from catalog.domain.findings import Report, quoted
-from catalog.domain.plain import SECTIONS, actions, fields, mapping, mappings
+from catalog.domain.plain import SECTIONS, actions, mapping
 from catalog.domain.positions import Path
 
 HINT = "Leave it out: it comes with a later version of PAO."
@@ -22,11 +22,6 @@ def check_support(data: Mapping[str, Any], report: Report) -> None:
 
 
 def _unsupported(data: Mapping[str, Any]) -> Iterator[Path]:
-    groups = mapping(mapping(data.get("input")).get("form")).get("groups")
-    for index, group in mappings(groups):
-        yield from _named(group, ("input", "form", "groups", index), "visibleWhen")
-    for path, _, field in fields(data):
-        yield from _named(field, path, "visibleWhen")
     for section in SECTIONS:
         for path, action in actions(data, section):
             yield from _named(action, path, "rollback")

@@ -17,8 +17,6 @@ BUNDLE = bundle(components={"database": (), "app": ("database",)}, item_of={"dat
 _ACTION = ("fulfillment", "automatic", "actions", 0)
 
 ROWS: list[tuple[dict[str, Any], tuple[str | int, ...], Any]] = [
-    (ITEM, ("input", "form", "groups", 0, "visibleWhen"), "current.name == 'a'"),
-    (ITEM, ("input", "form", "groups", 0, "fields", 0, "visibleWhen"), "current.name == 'a'"),
     (ITEM, (*_ACTION, "rollback"), []),
     (ITEM, (*_ACTION, "config", "poll"), {"url": "https://api.example.com/", "until": "status == 200"}),
     (BUNDLE, ("fulfillment", "orchestration", "onFailure"), "rollback"),
