@@ -27,6 +27,7 @@ NAMES: tuple[str, ...] = (
     "worker.before_record",
     "worker.after_record",
     "drain.before_delete",
+    "sync.before_commit",
 )
 
 

@@ -23,6 +23,7 @@ BUNDLE = "bundle-webapp-production"
 ITEM = "database-aurora-postgresql"
 ITEM_FORM = {"name": "orders-db", "basic": {"instanceName": "orders", "instanceClass": "db.t3.small"}}
 CREATE = "POST /rest/api/3/issue"
+WEBHOOK_SECRET = "a-secret-of-the-flows-0123456789"
 
 # As short as two busy cores allow: a lost worker is noticed after four seconds.
 SHORT = {
@@ -36,6 +37,8 @@ SHORT = {
     "PAO_HTTP_CONNECT_SECONDS": "2",
     "PAO_HTTP_READ_SECONDS": "2",
     "PAO_LOG_FORMAT": "json",
+    "PAO_CATALOG_POLL_SECONDS": "0",  # a push is told of by its webhook, or not at all
+    "PAO_GITHUB_WEBHOOK_SECRETS": WEBHOOK_SECRET,
 }
 
 
