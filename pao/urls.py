@@ -4,14 +4,19 @@ from csp.constants import SELF, UNSAFE_INLINE
 from csp.decorators import csp_update
 from django.contrib import admin
 from django.contrib.auth import views as auth_views
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from catalog.api import schemas
+from fulfillment.dry_run import preview
 from pao import health
 from pao.api.errors_page import error_page
+from requests_app.api.views import RequestsView
 
-api = [path("", include(f"{app}.api.urls")) for app in ("catalog", "requests_app", "fulfillment")]
+api: list[URLPattern | URLResolver] = [
+    path("requests", RequestsView.as_view(preview=preview), name="api-requests"),
+    *(path("", include(f"{app}.api.urls")) for app in ("catalog", "requests_app", "fulfillment")),
+]
 
 # Swagger UI writes styles into its page; no other page may (the design's ground rules for pages).
 swagger = csp_update({"style-src": [SELF, UNSAFE_INLINE]})(SpectacularSwaggerSplitView.as_view(url_name="api-schema"))

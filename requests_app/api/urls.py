@@ -1,11 +1,10 @@
-"""Routes of the requests API."""
+"""Routes of the requests API; `requests` itself stands in pao/urls.py, which gives it the dry run."""
 
 from django.urls import path
 
 from requests_app.api import tools, uploads, views
 
 urlpatterns = [
-    path("requests", views.RequestsView.as_view(), name="api-requests"),
     path("requests/<uuid:request_id>", views.RequestView.as_view(), name="api-request"),
     path("requests/<uuid:request_id>/status", views.StatusView.as_view(), name="api-request-status"),
     path("requests/<uuid:request_id>/logs", views.LogsView.as_view(), name="api-request-logs"),

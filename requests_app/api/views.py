@@ -17,14 +17,15 @@ from pao.api.pagination import PAGE_PARAMETERS, paginate
 from pao.api.schema import ERRORS
 from pao.api.sparse import Selection
 from pao.api.views import ApiView
-from pao.core.errors import Detail, Forbidden, ValidationFailed
+from pao.core.errors import Detail, Forbidden, Misconfigured, ValidationFailed
 from requests_app import queries
 from requests_app.abort import abort
 from requests_app.api import serializers as shapes
+from requests_app.api.dry_run import DryRunShape
 from requests_app.domain.states import RequestState
 from requests_app.models import LogLevel, ResourceRequest
 from requests_app.retry import retry
-from requests_app.submit import submit
+from requests_app.submit import Draft, draft, submit
 
 POLL_SECONDS = "2"
 MOST_LINES = 500
@@ -39,9 +40,11 @@ class RequestsView(ApiView):
 
     query_parameters: ClassVar = {
         "GET": (*PAGE_PARAMETERS, "state", "item", "q", "scope", "created_after", "created_before", "fields"),
-        "POST": (),
+        "POST": ("dry_run",),
     }
     idempotency = "optional"
+    preview: Callable[[Draft], dict[str, Any]] | None = None
+    """What a dry run answers with: given by the table of routes, for only the app that does the tasks can tell."""
 
     @extend_schema(
         operation_id="requests_list",
@@ -79,22 +82,34 @@ class RequestsView(ApiView):
         operation_id="requests_submit",
         summary="Submit a request",
         request=shapes.SubmitBody,
-        responses={202: shapes.RequestShape},
+        parameters=[
+            OpenApiParameter("dry_run", OpenApiTypes.BOOL, description="Only tell what the request would do (200)."),
+        ],
+        responses={200: DryRunShape, 202: shapes.RequestShape},
         extensions={ERRORS: [404]},
     )
     def post(self, request: Request) -> Response:
-        """Validate and store a request for a catalog entry; answers at once, the work starts behind it."""
+        """Validate and store a request for a catalog entry; answers at once, the work starts behind it.
+
+        With `dry_run=true` nothing is stored and nothing is called: the answer holds every task with the calls it would
+        make, rendered, secrets masked, and what is not known before a real request shown as ‹name›.
+        """
         body = shapes.SubmitBody(data=request.data)
         body.is_valid(raise_exception=True)
+        wanted: dict[str, Any] = {
+            "entry_id": body.validated_data["item_id"],
+            "form_data": dict(request.data)["form_data"],
+            "form_version": body.validated_data.get("form_version"),
+            "by": self.principal,
+        }
+        if self.parameters.flag("dry_run"):
+            if self.preview is None:
+                raise Misconfigured("The table of routes names nobody who could tell what a request would do.")
+            return answer(self.preview(draft(**wanted)))
         with idempotent(request) as call:
             if call.replay is not None:
                 return call.replay
-            stored = submit(
-                entry_id=body.validated_data["item_id"],
-                form_data=dict(request.data)["form_data"],
-                form_version=body.validated_data.get("form_version"),
-                by=self.principal,
-            )
+            stored = submit(**wanted)
             detail = shapes.request_detail(stored, queries.tasks_of(stored), self.principal)
             headers = {"Location": f"/api/v1/requests/{stored.pk}", "Retry-After": POLL_SECONDS}
             return call.answer(detail, status=202, headers=headers)

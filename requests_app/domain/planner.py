@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol
 
 from catalog.domain import bundles
@@ -90,6 +91,25 @@ def ready(tasks: Sequence[TaskLike], mode: str) -> list[int]:
         open_lines = [sorted(tasks, key=lambda task: task.sequence_index)]
     heads = [next((task for task in line if task.state not in TASK_END), None) for line in open_lines]
     return [head.sequence_index for head in heads if head is not None and head.state == TaskState.PENDING]
+
+
+def blockers(tasks: Sequence[TaskLike], mode: str) -> dict[int, tuple[int, ...]]:
+    """Return, by sequence index, the indexes of the tasks that each waits for directly: what `ready` lets begin.
+
+    In `sequential` mode that is the task before it. In `parallel` mode it is the task before it in its component, and
+    for the first of a component the last task of each component it depends on.
+    """
+    ordered = sorted(tasks, key=lambda task: task.sequence_index)
+    if mode != "parallel":
+        indexes = [task.sequence_index for task in ordered]
+        return {index: tuple(indexes[place - 1 : place]) if place else () for place, index in enumerate(indexes)}
+    found: dict[int, tuple[int, ...]] = {}
+    lines = _by_component(ordered)
+    for line in lines.values():
+        first = (lines[component][-1].sequence_index for component in line[0].depends_on if component in lines)
+        found[line[0].sequence_index] = tuple(sorted(first))
+        found |= {task.sequence_index: (before.sequence_index,) for before, task in pairwise(line)}
+    return found
 
 
 def all_done(tasks: Iterable[TaskLike]) -> bool:

@@ -187,3 +187,22 @@ def test_every_plan_runs_to_its_end_and_nothing_runs_before_what_it_needs(
 def test_a_plan_is_the_same_every_time(components: dict[str, tuple[str, ...]]) -> None:
     first: Any = plan_of(components)
     assert plan_of(components) == first
+
+
+@settings(deadline=None)
+@given(components=bundles(), mode=st.sampled_from(["sequential", "parallel"]), data=st.data())
+def test_a_task_is_ready_exactly_when_its_blockers_are_done(
+    components: dict[str, tuple[str, ...]], mode: str, data: st.DataObject
+) -> None:
+    tasks = [
+        Task(2 * task.sequence_index + action, task.component_id, TaskState.PENDING.value, list(task.depends_on))
+        for task in plan_of(components)
+        for action in (0, 1)
+    ]
+    waits_for = planner.blockers(tasks, mode)
+    while ready := planner.ready(tasks, mode):
+        done = {task.sequence_index for task in tasks if task.state in TASK_END}
+        pending = waits_for.keys() - done
+        assert set(ready) == {index for index in pending if set(waits_for[index]) <= done}
+        tasks[data.draw(st.sampled_from(ready))].state = TaskState.COMPLETED.value
+    assert planner.all_done(tasks)
