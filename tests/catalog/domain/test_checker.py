@@ -146,6 +146,8 @@ ITEM_ROWS: list[tuple[str, str, list[str]]] = [
     # conditions: more rows are in test_checks_conditions.py
     ("        id: call\n", "        when: current.basic.size = 5\n", ["38:34 condition_invalid"]),
     ("        id: call\n", "        when: current.basic.size == '5'\n", ["38:37 condition_doubtful"]),
+    # what this version does not carry out: all of it is in test_checks_support.py
+    ("        id: call\n", "        rollback: []\n", ["38:19 not_supported"]),
     # secrets
     ("{{.current.basic.class}}", "{{.current.basic.secret}}", ["56:23 secret_disclosed"]),
     ("{{.output.url}}", "{{.current.basic}}", ["55:38 secret_disclosed"]),
