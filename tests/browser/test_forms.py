@@ -48,6 +48,25 @@ GROUPS = [
 ]  # fmt: skip
 
 
+# What is chosen, where, and what appears and vanishes by it.
+STEPS: list[tuple[str, str, set[str], set[str]]] = [
+    ("size", "large", {"reason"}, set()),
+    ("tier", "3", {"price"}, set()),
+    ("count", "10", {"crowd"}, set()),
+    ("alone", "true", set(), {"crowd"}),
+    ("zones", "a", set(), set()),
+    ("zones", "b", {"bridge"}, set()),
+    ("tags", "blue", set(), {"colour"}),
+    ("tags", "blue\nred", {"colour"}, set()),
+    ("until", "2030-01-31", {"after"}, set()),
+    ("plan", "", {"summary"}, set()),
+    ("reason", "law", {"trail"}, set()),
+    # what leans on a hidden field goes with it
+    ("size", "small", set(), {"reason", "trail"}),
+    ("count", "", set(), set()),
+]
+
+
 def shown(page: Page) -> set[str]:
     """Return the ids of the conditional fields that can be seen."""
     return {
@@ -85,24 +104,8 @@ def page(open_as: Open) -> Page:
 
 def test_a_script_shows_what_the_values_ask_for(page: Page) -> None:
     assert shown(page) == {"colour", "nickname"}
-    steps = [
-        ("size", "large", {"reason"}, set()),
-        ("tier", "3", {"price"}, set()),
-        ("count", "10", {"crowd"}, set()),
-        ("alone", "true", set(), {"crowd"}),
-        ("zones", "a", set(), set()),
-        ("zones", "b", {"bridge"}, set()),
-        ("tags", "blue", set(), {"colour"}),
-        ("tags", "blue\nred", {"colour"}, set()),
-        ("until", "2030-01-31", {"after"}, set()),
-        ("plan", "", {"summary"}, set()),
-        ("reason", "law", {"trail"}, set()),
-        # what leans on a hidden field goes with it
-        ("size", "small", set(), {"reason", "trail"}),
-        ("count", "", set(), set()),
-    ]
     expected = {"colour", "nickname"}
-    for name, value, appear, vanish in steps:
+    for name, value, appear, vanish in STEPS:
         choose(page, name, value)
         expected = (expected | appear) - vanish
         assert shown(page) == expected, (name, value)
