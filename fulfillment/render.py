@@ -4,10 +4,10 @@ Which texts are templates, and for which place, is marked in the action type's J
 becomes `summary`. Any value that cannot be written in its place raises `TemplateError`, before anything is called.
 """
 
-from collections.abc import Callable, Mapping, MutableMapping
-from copy import deepcopy
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from catalog.domain.positions import Path
 from catalog.domain.schemas import schemas
 from catalog.domain.templating import (
     Scope,
@@ -75,28 +75,23 @@ _CARRIES_SECRETS = frozenset(
 
 def render_action(action_type: str, config: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
     """Return the rendered config of an action. Raises `TemplateError` with the reference and the reason."""
-    rendered: dict[str, Any] = deepcopy(dict(config))
     without_secrets = masked(scope)
+    written: dict[Path, Any] = {}
     for field in schemas().template_fields(action_type, config):
         seen = scope if (action_type, field.context) in _CARRIES_SECRETS else without_secrets
-        _put(rendered, field.path, RENDERERS[field.context](parse(field.text), seen))
-    _rename(rendered)
+        written[field.path] = RENDERERS[field.context](parse(field.text), seen)
+    rendered: dict[str, Any] = _rebuilt(config, (), written)
     return rendered
 
 
-def _put(target: Any, path: tuple[str | int, ...], value: Any) -> None:
-    for step in path[:-1]:
-        target = target[step]
-    target[path[-1]] = value
+def _rebuilt(node: Any, path: Path, written: Mapping[Path, Any]) -> Any:
+    """Return a copy with what was written in place of templates, whose keys lose their suffix: they are none now."""
+    if isinstance(node, dict | Mapping):
+        return {_without_suffix(key): _rebuilt(child, (*path, key), written) for key, child in node.items()}
+    if isinstance(node, list):
+        return [_rebuilt(child, (*path, index), written) for index, child in enumerate(node)]
+    return written.get(path, node)
 
 
-def _rename(node: Any) -> None:
-    """Take the suffix off the keys of templates: what they hold is none any more."""
-    if isinstance(node, MutableMapping):
-        for key in list(node):
-            _rename(node[key])
-            if isinstance(key, str) and key.endswith(_SUFFIX):
-                node[key.removesuffix(_SUFFIX)] = node.pop(key)
-    elif isinstance(node, list):
-        for entry in node:
-            _rename(entry)
+def _without_suffix(key: Any) -> Any:
+    return key.removesuffix(_SUFFIX) if isinstance(key, str) else key

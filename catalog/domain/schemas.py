@@ -116,7 +116,7 @@ def _template_fields(
     context = schema.get("x-pao-template", inherited)
     if isinstance(value, str) and context:
         yield TemplateField(path, value, context)
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict | Mapping):
         for key, child in value.items():
             member = _member(schema, key, value)
             if member.get("x-pao-template") == _BY_PATH:
@@ -132,6 +132,14 @@ def _member(schema: Schema, key: str, value: Mapping[str, Any]) -> Schema:
     rest = schema.get("additionalProperties")
     found: Schema = schema.get("properties", {}).get(key) or (rest if isinstance(rest, dict) else {})
     if "if" in schema:
-        branch = schema.get("then" if Draft7Validator(schema["if"]).is_valid(value) else "else", {})
+        branch = schema.get("then" if _holds(schema["if"], value) else "else", {})
         found = {**found, **branch.get("properties", {}).get(key, {})}
     return found
+
+
+def _holds(condition: Schema, value: Mapping[str, Any]) -> bool:
+    """Say whether a schema's `if` holds; `properties` with a `const` each, as here, need no validator built for it."""
+    consts = {key: member.get("const") for key, member in condition.get("properties", {}).items()}
+    if condition == {"properties": {key: {"const": const} for key, const in consts.items()}, "required": [*consts]}:
+        return all(value.get(key) == const for key, const in consts.items())
+    return Draft7Validator(condition).is_valid(value)

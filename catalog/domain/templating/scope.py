@@ -5,6 +5,7 @@ A scope belongs to one rendering and holds plain data; nothing here keeps anythi
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from catalog.domain.documents import FieldType
@@ -47,27 +48,36 @@ class Scope:
             value = value[segment]
         if is_missing(value):
             return MISSING
-        return self._masked(reference.path, value) if self.is_masked else value
+        if self.is_masked:
+            for secret in self._secrets_by(reference):
+                if _touch(reference.path, secret):
+                    value = _with_mask(value, secret[len(reference.path) :])
+        return value
 
     def is_secret(self, reference: Reference) -> bool:
         """Say whether the reference points at a secret, into one, or at an object that holds one."""
         path = reference.path
-        return any(_touch(path, secret) for secret in self.secret_paths | ALWAYS_SECRET)
+        return any(_touch(path, secret) for secret in self._secrets_by(reference))
 
     def hides(self, reference: Reference) -> bool:
         """Say whether this scope shows nothing but the mask for the reference."""
         path = reference.path
-        return self.is_masked and any(path[: len(secret)] == secret for secret in self.secret_paths | ALWAYS_SECRET)
+        return self.is_masked and any(path[: len(secret)] == secret for secret in self._secrets_by(reference))
 
     def declared_type(self, reference: Reference) -> FieldType | None:
         """Return the type of the form field the reference points at, or None when it points at none."""
         return self.types.get(reference.segments) if reference.namespace == "current" else None
 
-    def _masked(self, path: Path, value: Any) -> Any:
+    def _secrets_by(self, reference: Reference) -> tuple[Path, ...]:
+        """Return the secrets that begin like the reference: the others cannot touch it."""
+        return self._secrets.get(reference.path[:2], ())
+
+    @cached_property
+    def _secrets(self) -> Mapping[Path, tuple[Path, ...]]:
+        found: dict[Path, tuple[Path, ...]] = {}
         for secret in self.secret_paths | ALWAYS_SECRET:
-            if _touch(path, secret):
-                value = _with_mask(value, secret[len(path) :])
-        return value
+            found[secret[:2]] = (*found.get(secret[:2], ()), secret)
+        return found
 
 
 def masked(scope: Scope) -> Scope:

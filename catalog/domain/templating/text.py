@@ -59,8 +59,9 @@ def render_rich(template: Template, scope: Scope) -> tuple[RichRun, ...]:
     """
     runs: list[RichRun] = []
     for run in _runs(template, masked(scope)):
-        if runs and (runs[-1].trusted, runs[-1].code, False) == (run.trusted, False, run.code):
-            runs[-1] = RichRun(runs[-1].text + run.text, run.trusted)
+        last = runs[-1] if runs else None
+        if last and last.trusted == run.trusted and not (last.code or run.code):
+            runs[-1] = RichRun(last.text + run.text, run.trusted)
         elif run.text:
             runs.append(run)
     return tuple(runs)
@@ -116,10 +117,17 @@ def _text(reference: Reference, scope: Scope) -> str:
     return written(evaluate(reference, scope), reference)
 
 
+def _authors_words(template: Template) -> tuple[RichRun | Reference, ...]:
+    return tuple(
+        RichRun(without_controls(well_formed(part)), trusted=True) if isinstance(part, str) else part
+        for part in template.parts
+    )
+
+
 def _runs(template: Template, scope: Scope) -> Iterator[RichRun]:
-    for part in template.parts:
-        if isinstance(part, str):
-            yield RichRun(without_controls(well_formed(part)), trusted=True)
+    for part in template.planned(_authors_words):
+        if isinstance(part, RichRun):
+            yield part
             continue
         value = evaluate(part, scope)
         if isinstance(value, Mapping):
