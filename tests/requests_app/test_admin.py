@@ -13,7 +13,15 @@ from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from catalog.models import CatalogEntry, CatalogSync, SyncStatus
+from catalog.models import (
+    CatalogEntry,
+    CatalogFile,
+    CatalogGeneration,
+    CatalogSync,
+    RemoteHead,
+    SyncStatus,
+    WebhookDelivery,
+)
 from fulfillment.models import Effect, TaskAttempt
 from pao.admin import MOST_COUNTED, BoundedPaginator, ReadOnlyAdmin
 from pao.api.models import IdempotencyKey
@@ -47,7 +55,11 @@ def rows(failed: ResourceRequest) -> None:
     task = failed.tasks.get(component_id="secrets")
     TaskAttempt.objects.create(task=task, number=1, worker="w", outcome="failed", error={"code": "CALL_REFUSED"})
     Effect.objects.create(task=task, attempt=1, step="create", description="POST /issue", sent={"summary": "Make"})
-    CatalogSync.objects.create(trigger="test", ref="main", status=SyncStatus.SUCCEEDED, counts={"served": 4})
+    sync = CatalogSync.objects.create(trigger="test", ref="main", status=SyncStatus.SUCCEEDED, counts={"served": 4})
+    CatalogGeneration.objects.create(number=1, commit="c" * 40, sync=sync)
+    CatalogFile.objects.create(path="catalog/databases/a.yaml", blob="b", fingerprint="f")
+    RemoteHead.objects.create(commit="c" * 40, looked_at=now())
+    WebhookDelivery.objects.create(source="github", delivery_id="d", event="push", outcome="queued", sync=sync)
     IdempotencyKey.objects.create(principal="p", endpoint="POST /x", key="k" * 9, body="{}", expires_at=now())
     UploadedFile.objects.create(owner="requester", entry_id="e", name="plan.txt", size=6, resource_request=failed)
     DeadLetter.objects.create(message_id="m", group_id=str(failed.pk), args=[str(task.pk), 1], cause="NOT_TAKEN")
