@@ -2,19 +2,23 @@
 is constructed (hostile-input.md B01-B11, ruling R48).
 """
 
+import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import yaml
 
 from catalog.domain.codes import CODES
-from catalog.domain.encoding import MAX_BYTES, EncodingProblem, decode, hidden_characters
+from catalog.domain.encoding import MAX_BYTES, EncodingProblem, decode, hidden_characters, place_of
 from catalog.domain.findings import Finding
 from catalog.domain.positions import NOWHERE, Path, Positions, Span, dotted
 from catalog.domain.yaml_nodes import Composer, Node, Refused
 
 __all__ = ["MAX_BYTES", "Reading", "read"]
 
+MAX_TAG_DIRECTIVES = 10
+_TAG_DIRECTIVE = re.compile(r"^%TAG\b", re.MULTILINE)
 _LOADER: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
 
@@ -37,6 +41,8 @@ def read(content: bytes, *, file: str) -> Reading:
         text = decode(content)
     except EncodingProblem as problem:
         return _refused(file, problem.code, problem.message, problem.line, problem.column, problem.hint)
+    if directives := _directives_problem(text):
+        return Reading(None, NOWHERE, (_finding(file, directives),))
     composer = Composer()
     try:
         for event in yaml.parse(text, Loader=_LOADER):
@@ -55,6 +61,15 @@ def read(content: bytes, *, file: str) -> Reading:
         hint = "A document begins with `schemaVersion: catalog/v1` and `kind:`."
         return _refused(file, "not_a_mapping", f"{what}, not a mapping of keys to values", line, column, hint)
     return _accepted(file, text, root)
+
+
+def _directives_problem(text: str) -> Refused | None:
+    """Return what is wrong with very many %TAG lines: the parser would compare each with all before it (B07)."""
+    found = next(islice(_TAG_DIRECTIVE.finditer(text), MAX_TAG_DIRECTIVES, None), None)
+    if found is None:
+        return None
+    message = f"More than {MAX_TAG_DIRECTIVES} %TAG directives"
+    return Refused("yaml_unsafe", message, *place_of(text[: found.start()]), "Remove them: tags are not accepted.")
 
 
 def _accepted(file: str, text: str, root: Node) -> Reading:

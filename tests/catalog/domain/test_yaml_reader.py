@@ -44,6 +44,7 @@ HOSTILE: list[tuple[str, bytes | str, list[str]]] = [
     ("B06 duplicate keys", "a: 1\nb:\n  c: 1\n  c: 2\na: 3", ["4:3 yaml_duplicate_key", "5:1 yaml_duplicate_key"]),
     ("B06 duplicate keys in other words", "1: a\n'1': b", ["2:1 yaml_duplicate_key"]),
     ("B07 a tag that builds", "a: !!python/object/apply:os.system [ls]", ["1:4 yaml_unsafe"]),
+    ("B07 very many directives", "%TAG !a! b\n" * 11 + "---\na: 1", ["11:1 yaml_unsafe"]),
     ("B07 any other tag", "a: !!str 1\nb: !own x\nc: ! x", ["1:4 yaml_unsafe", "2:4 yaml_unsafe", "3:4 yaml_unsafe"]),
     ("B08 several documents", "a: 1\n---\nb: 2", ["2:1 yaml_multiple_documents"]),
     ("B09 not UTF-8", "a: é\nb: ".encode() + b"\xff", ["2:4 encoding_invalid"]),
