@@ -155,6 +155,7 @@ def _drain() -> None:
 def _purge() -> None:
     purge_expired()
     deliveries.purge()
+    purge_waiting()
 
 
 def _care_for_lost_syncs() -> None:
@@ -163,7 +164,6 @@ def _care_for_lost_syncs() -> None:
 
 def _poll() -> None:
     poll()
-    purge_waiting()
 
 
 def _show_life() -> None:
