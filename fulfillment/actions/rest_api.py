@@ -47,7 +47,7 @@ class RestApi:
         endpoint = Endpoint.from_config(config)
         prepared = prepare(endpoint, context.task_id, lambda _: MASK)
         self._allowed().check(endpoint.url)
-        shown = masked_body(endpoint.content) if prepared.body is not None else None
+        shown = masked_body(endpoint.content, limit=KEPT_CHARACTERS) if prepared.body is not None else None
         return (Call(endpoint.method, masked_url(_with_query(endpoint)), shown, masked_headers(prepared.headers)),)
 
     def run(self, config: Mapping[str, Any], context: Context) -> Outcome:

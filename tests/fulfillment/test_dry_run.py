@@ -115,6 +115,13 @@ def test_a_call_is_shown_with_typed_values_and_without_its_secrets(dry_run: Call
     assert data["form_data"]["basic"] == {"size": 7, "word": "[secret]"}
 
 
+def test_a_long_body_is_shown_as_what_it_is(dry_run: Callable[..., Any]) -> None:
+    automatic(
+        call(content='{"x": "{{.current.basic.text}}"}'), fields=[{"id": "text", "name": "T", "type": "textarea"}]
+    )
+    assert only_call(dry_run(text="x" * 30_000))["body"] == {"x": "x" * 30_000}
+
+
 OUTPUT = "‹output endpoint of task 1›"
 
 

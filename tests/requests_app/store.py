@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import override_settings
 
@@ -25,9 +26,9 @@ FIELDS: list[dict[str, Any]] = [
 
 def store_in(folder: Path) -> override_settings:
     """Return the setting that makes a folder the store of uploads."""
-    backend = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": folder}}
-    static = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    return override_settings(STORAGES={"staticfiles": static, "uploads": backend})
+    uploads_store = settings.STORAGES["uploads"]
+    moved = {**uploads_store, "OPTIONS": {**uploads_store["OPTIONS"], "location": folder}}
+    return override_settings(STORAGES={**settings.STORAGES, "uploads": moved})
 
 
 def uploaded(

@@ -28,6 +28,7 @@ from pao.core.errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
+from pao.management.commands import relay
 from requests_app import uploads
 from requests_app.models import ResourceRequest, UploadedFile
 from tests.factories import item, principal, rest, serve, submitted
@@ -287,6 +288,13 @@ def test_what_no_request_takes_in_a_day_is_removed(folder: Path) -> None:
     with time_machine.travel(now() + timedelta(hours=25), tick=False):
         assert uploads.purge_waiting() == 1
     assert contents(folder) == [b"kept", b"new"]
+
+
+def test_the_relay_removes_them(folder: Path) -> None:
+    uploaded()
+    with time_machine.travel(now() + timedelta(days=2), tick=False):
+        relay._purge()
+    assert contents(folder) == []
 
 
 def test_the_files_of_a_request_go_with_it(folder: Path) -> None:

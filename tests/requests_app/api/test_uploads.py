@@ -16,7 +16,7 @@ from tests.conftest import PERSONAE
 from tests.described import as_described
 from tests.factories import item, principal, serve, submitted
 from tests.requests_app.steps import Signed
-from tests.requests_app.store import ENTRY, FIELDS, PLAN, contents, store_in, uploaded
+from tests.requests_app.store import ENTRY, FIELDS, PLAN, PNG, contents, store_in, uploaded
 
 pytestmark = pytest.mark.django_db
 
@@ -57,6 +57,17 @@ def test_an_upload_answers_with_the_value_for_the_form(api: Callable[..., APICli
     assert accepted.status_code == 202
     address = f"/api/v1/requests/{accepted.json()['data']['id']}/files/{file.pk}"
     assert b"".join(client.get(address)) == b"a plan"
+
+
+def test_a_large_file_comes_through_a_folder_and_ends_where_only_pao_reads(
+    api: Callable[..., APIClient], folder: Path
+) -> None:
+    content = PNG + bytes(3_000_000)  # more than is held in memory
+    answer = post(api(), ADDRESS.replace(PLAN, "basic.seal"), part("logo.png", content))
+    assert answer.status_code == 201
+    (stored,) = (path for path in folder.rglob("*") if path.is_file())
+    assert stored.read_bytes() == content
+    assert [oct(path.stat().st_mode & 0o777) for path in (stored, stored.parent)] == ["0o600", "0o700"]
 
 
 @pytest.mark.parametrize(
