@@ -5,7 +5,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from catalog.domain.bundles import cycle
 from catalog.domain.checks_comparisons import check_comparisons, choices_of
@@ -18,10 +18,16 @@ from catalog.domain.references import Targets, form_targets, resolve
 from catalog.domain.templating import Reference
 from pao.core.errors import TemplateSyntaxError, UnknownNamespaceError
 
-MAX_CHARACTERS = 10_000
+MAX_CHARACTERS = 8_000
 """All conditions of a document together: the slowest of that length are read in a fifth of a second."""
 
 _EXAMPLE = "For example `current.basic.size == 'large' && !current.basic.trial`."
+
+
+class _Problem(NamedTuple):
+    code: str
+    message: str
+    offset: int
 
 
 def check_conditions(data: Mapping[str, Any], report: Report) -> None:
@@ -34,9 +40,8 @@ def check_conditions(data: Mapping[str, Any], report: Report) -> None:
             report.add("document_too_large", path, message, hint="Put fields with one condition into one group.")
             break
         problem = _read(text)
-        if isinstance(problem, TemplateSyntaxError):
-            code = "unknown_namespace" if isinstance(problem, UnknownNamespaceError) else "condition_invalid"
-            report.add(code, path, problem.message, hint=_EXAMPLE, inside=(text, problem.offset))
+        if isinstance(problem, _Problem):
+            report.add(problem.code, path, problem.message, hint=_EXAMPLE, inside=(text, problem.offset))
     _check_visibility(data, report)
 
 
@@ -74,12 +79,13 @@ def _nearest(member: Reference, targets: Targets) -> str:
 
 
 @lru_cache(maxsize=4_096)
-def _read(text: str) -> Condition | TemplateSyntaxError:
+def _read(text: str) -> Condition | _Problem:
     """Return the condition, or why it is none; remembered, as one text is asked for several times."""
     try:
         return parse_condition(text)
     except TemplateSyntaxError as error:
-        return error
+        code = "unknown_namespace" if isinstance(error, UnknownNamespaceError) else "condition_invalid"
+        return _Problem(code, error.message, error.offset)
 
 
 def _all(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:

@@ -15,6 +15,7 @@ from catalog.models import CatalogEntry
 from pao.core.errors import CallRefused, IdempotencyInProgress, OutcomeUnknown
 from requests_app import progress
 from requests_app.abort import abort
+from requests_app.domain import reasons
 from requests_app.models import ResourceRequest
 from tests.factories import bundle, item, principal, rest, serve, serve_stack, submitted
 from tests.requests_app.steps import Signed, claim_next, complete_next, fail_next
@@ -534,6 +535,21 @@ def test_an_ended_request_is_not_polled(signed: Signed, stack: ResourceRequest) 
     assert "hx-get" not in page
     assert "0 of 3 tasks completed, 3 skipped" in page
     assert '<progress class="bar-quiet" value="0" max="3"' in page
+
+
+def test_what_a_condition_skipped_says_why_and_counts_as_done(signed: Signed, stack: ResourceRequest) -> None:
+    complete_next(stack)
+    reason = reasons.condition_false(
+        "Its condition does not hold: current.basic.backup (current.basic.backup is missing)."
+    )
+    assert progress.skip(claim_next(stack), reason=reason)
+
+    page = signed().get(page_of(stack)).content.decode()
+
+    assert "1 of 3 tasks completed, 1 skipped" in page
+    assert 'value="2" max="3"' in page
+    assert "Its condition does not hold: current.basic.backup" in page
+    assert "2 of 3" in signed().get("/requests/").content.decode()
 
 
 def test_an_aborted_request_is_polled_until_its_last_task_has_ended(
