@@ -116,9 +116,9 @@ def _adf_blocks(runs: RichText) -> Iterator[dict[str, Any]]:
             if text:
                 yield {"type": "codeBlock", "attrs": {"language": "json"}, "content": [{"type": "text", "text": text}]}
             continue
-        first, *rest = text.split("\n")
-        lines[-1].append(replace(run, text=first))
-        lines += [[replace(run, text=piece)] for piece in rest]
+        first, *rest = (TextRun(piece, run.trusted, run.code, run.href) for piece in text.split("\n"))
+        lines[-1].append(first)
+        lines += [[piece] for piece in rest]
     yield from _paragraphs(lines)
 
 
