@@ -26,9 +26,9 @@ FIELDS: list[dict[str, Any]] = [
 
 def store_in(folder: Path) -> override_settings:
     """Return the setting that makes a folder the store of uploads."""
-    uploads_store = settings.STORAGES["uploads"]
-    moved = {**uploads_store, "OPTIONS": {**uploads_store["OPTIONS"], "location": folder}}
-    return override_settings(STORAGES={**settings.STORAGES, "uploads": moved})
+    stores: dict[str, Any] = dict(settings.STORAGES)
+    options = {**stores["uploads"]["OPTIONS"], "location": folder}
+    return override_settings(STORAGES={**stores, "uploads": {**stores["uploads"], "OPTIONS": options}})
 
 
 def uploaded(
