@@ -10,6 +10,7 @@ from catalog.domain.patterns import pattern_problem
 from catalog.domain.plain import fields, mapping, mappings, texts
 from catalog.domain.positions import Path
 
+MAX_PATTERNS = 100
 _LENGTHS = frozenset({"minLength", "maxLength"})
 _BOUNDS = frozenset({"min", "max"})
 VALIDATION_KEYS: Mapping[str, frozenset[str]] = {
@@ -45,6 +46,7 @@ def check_form(data: Mapping[str, Any], report: Report) -> None:
             _check_identifier(field, field_path, seen, report)
     for path, _, field in fields(data):
         _check_field(field, path, report)
+    _check_patterns(data, report)
 
 
 def _check_identifier(named: Mapping[str, Any], path: Path, seen: dict[str, int], report: Report) -> None:
@@ -160,12 +162,25 @@ def _check_validation(kind: str, validation: Mapping[str, Any], path: Path, repo
         if key not in known:
             message = f"`{key}` is no validation of a {kind} field"
             report.add("unknown_property", (*path, key), message, hint=did_you_mean(key, known), at_key=True)
-    pattern = validation.get("pattern")
-    if isinstance(pattern, str) and (problem := pattern_problem(pattern)):
-        hint = "Use what RE2, Python and ECMAScript share; the whole value is matched."
-        report.add("validation_invalid", (*path, "pattern"), f"The pattern is not usable: {problem}", hint=hint)
     for lower, upper in (("min", "max"), ("minLength", "maxLength")):
         _check_bounds(kind, validation, (lower, upper), path, report)
+
+
+def _check_patterns(data: Mapping[str, Any], report: Report) -> None:
+    """Report patterns that are not usable, and more of them than are compiled: each takes up to a millisecond (B19)."""
+    problems: dict[str, str | None] = {}
+    for field_path, _, field in fields(data):
+        pattern, path = mapping(field.get("validation")).get("pattern"), (*field_path, "validation", "pattern")
+        if not isinstance(pattern, str):
+            continue
+        if pattern not in problems and len(problems) == MAX_PATTERNS:
+            message = f"The form has more than {MAX_PATTERNS} different patterns"
+            report.add("validation_invalid", path, message, hint="Use the same pattern for fields of one kind.")
+            return
+        problem = problems[pattern] if pattern in problems else problems.setdefault(pattern, pattern_problem(pattern))
+        if problem:
+            hint = "Use what RE2, Python and ECMAScript share; the whole value is matched."
+            report.add("validation_invalid", path, f"The pattern is not usable: {problem}", hint=hint)
 
 
 def _check_bounds(kind: str, validation: Mapping[str, Any], names: tuple[str, str], path: Path, report: Report) -> None:

@@ -358,6 +358,13 @@ def test_a_finding_as_text_and_as_data() -> None:
     }
 
 
+@pytest.mark.parametrize(("count", "expected"), [(100, []), (101, ["123:69 validation_invalid"])])
+def test_a_form_has_a_hundred_different_patterns_at_most(count: int, expected: list[str]) -> None:
+    fields = (f"{{id: f{n}, name: F, type: string, validation: {{pattern: x{n % count}}}}}" for n in range(count + 5))
+    listed = "\n          - ".join(fields)
+    assert found({ITEM_FILE: changed(ITEM_FILE, (SIZE, f"{SIZE}\n          - {listed}"))[ITEM_FILE]}) == expected
+
+
 def test_the_path_names_the_missing_member() -> None:
     files = {ITEM_FILE: changed(ITEM_FILE, ("            issueType: Task\n", ""))[ITEM_FILE]}
     (finding,) = check(files, profile="strict").findings
