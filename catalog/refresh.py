@@ -29,10 +29,12 @@ from queueops.models import OutboxMessage
 JOB = "catalog.sync"
 GROUP = "catalog"
 MOST_SENDS = 5
+LONGEST_SECONDS = 600
+"""The hard limit of a sync by a worker. Whoever says nothing to the database for so long is frozen, machine and all."""
 NOT_ENDED = (SyncStatus.QUEUED, SyncStatus.RUNNING)
 # An advisory lock of one number: its high half is the class, its low half the object (PostgreSQL, pg_locks).
 _HOLDERS = """
-    SELECT count(*) FROM pg_locks
+    SELECT pid, state_change < now() - make_interval(secs => %s) FROM pg_locks JOIN pg_stat_activity USING (pid)
     WHERE locktype = 'advisory' AND granted AND objsubid = 1
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
       AND (classid::bigint << 32) | objid::bigint = %s
@@ -85,10 +87,12 @@ def care_for_lost() -> int:
     outbox is not lost. Reports that no message stands behind are of a command or a start that was killed: they are
     ended. Several processes may call this at once.
     """
+    if not CatalogSync.objects.filter(status__in=NOT_ENDED).exists():
+        return 0
     killed = list(CatalogSync.objects.filter(status=SyncStatus.RUNNING, sends=0))
     overdue = _overdue()
     # Looked at after the reports: whoever ran one of them has ended since, or will not.
-    if not (killed or overdue) or _is_syncing():
+    if _is_syncing():
         return 0
     for report in killed:
         _end(report, "The process that ran it ended before the sync did.")
@@ -96,10 +100,17 @@ def care_for_lost() -> int:
 
 
 def _is_syncing() -> bool:
-    """Tell whether somebody holds the lock of syncs; without trying it, for that would turn a sync away."""
+    """Tell whether somebody syncs; without trying the lock of syncs, for that would turn a sync away.
+
+    The session of a frozen sync is ended: what it wrote is rolled back, and when it thaws it cannot go on.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_HOLDERS, [LOCK])
-        return bool(cursor.fetchone()[0])
+        cursor.execute(_HOLDERS, [LONGEST_SECONDS, LOCK])
+        holders = cursor.fetchall()
+        for frozen in [pid for pid, is_frozen in holders if is_frozen]:
+            log.error("catalog.frozen_sync_cut_off", session=frozen)
+            cursor.execute("SELECT pg_terminate_backend(%s)", [frozen])
+    return bool(holders)
 
 
 def _overdue() -> list[CatalogSync]:

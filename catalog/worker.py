@@ -9,14 +9,13 @@ from celery.exceptions import Reject
 from django.db import InterfaceError, OperationalError, close_old_connections
 
 from catalog.models import CatalogSync
-from catalog.refresh import JOB, NOT_ENDED, read
+from catalog.refresh import JOB, LONGEST_SECONDS, NOT_ENDED, read
 from catalog.sync import sync
 from pao.celery import app
 from pao.core.clock import monotonic
 from pao.core.context import Principal, correlated
 from pao.core.errors import PaoError, SyncInProgress
 
-LONGEST_SECONDS = 600
 PATIENCE_SECONDS = 60.0
 LOOK_SECONDS = 0.5
 log = structlog.get_logger(__name__)

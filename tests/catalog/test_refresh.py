@@ -1,23 +1,25 @@
 """Asking for a sync: one message for whoever asks while it waits, none that is lost, none that waits for ever."""
 
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 from pytest_django import Settings
 
 from catalog.models import CatalogSync, SyncStatus
 from catalog.refresh import GROUP, JOB, MOST_SENDS, care_for_lost, read, refresh
+from catalog.sync import LOCK
 from pao.audit.models import AuditEvent
 from pao.core.context import SYSTEM
 from pao.core.errors import Misconfigured
 from queueops.models import OutboxMessage
 from tests.catalog.test_sync import another_sync_running
 from tests.factories import principal
-from tests.fulfillment.pipeline import at_once
+from tests.fulfillment.pipeline import at_once, in_background
 
 OTTO = principal("otto")
 
@@ -158,6 +160,32 @@ class TestLost:
         sent(hours=1)
         with another_sync_running():
             assert care_for_lost() == 0
+        assert care_for_lost() == 1
+
+    def test_a_frozen_sync_is_cut_off(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Its machine is paused, say: its session would hold the lock as long as the network lets it."""
+        report = refresh(by=OTTO, trigger="api")
+        CatalogSync.objects.update(status=SyncStatus.RUNNING)
+        sent(hours=1)
+        ended = threading.Event()
+
+        def frozen() -> None:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+            held.set()
+            ended.wait(10)
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+
+        held = threading.Event()
+        thawed: list[list[Any]] = []
+        with in_background(lambda: thawed.append(at_once(frozen))):
+            assert held.wait(10)
+            assert (care_for_lost(), messages()) == (0, [[str(report.pk)]])  # it works still
+            monkeypatch.setattr("catalog.refresh.LONGEST_SECONDS", 0)
+            assert care_for_lost() == 0
+            ended.set()
+        assert isinstance(thawed[0][0], OperationalError)
         assert care_for_lost() == 1
 
     def test_a_killed_sync_without_a_message_is_told(self) -> None:

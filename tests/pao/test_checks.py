@@ -6,7 +6,13 @@ import pytest
 from django.core.checks import Tags, run_checks
 from django.test import override_settings
 
-from pao.checks import hosts_are_named, public_url_is_public, secret_key_is_safe, sign_in_is_safe
+from pao.checks import (
+    hosts_are_named,
+    public_url_is_public,
+    secret_key_is_safe,
+    sign_in_is_safe,
+    webhook_secrets_are_secrets,
+)
 
 GOOD_KEY = "q3#vR8!tLw2$xK9@bN5%mJ7^hG1&dF4*sA6(pZ0)cY-uE+oI=rT"
 SAFE: dict[str, Any] = {
@@ -16,6 +22,7 @@ SAFE: dict[str, Any] = {
     "PAO_PUBLIC_URL": "https://pao.example",
     "SECRET_KEY": GOOD_KEY,
     "ALLOWED_HOSTS": ["pao.example"],
+    "PAO_GITHUB_WEBHOOK_SECRETS": [],
 }
 DEVELOPMENT: dict[str, Any] = {
     "DEBUG": True,
@@ -24,13 +31,20 @@ DEVELOPMENT: dict[str, Any] = {
     "PAO_PUBLIC_URL": "http://localhost:8000",
     "SECRET_KEY": "short",
     "ALLOWED_HOSTS": ["*"],
+    "PAO_GITHUB_WEBHOOK_SECRETS": ["short"],
 }
 
 
 def found(**changes: Any) -> list[str | None]:
     """Return the ids of what the checks find."""
     with override_settings(**changes):
-        checks = (sign_in_is_safe, secret_key_is_safe, hosts_are_named, public_url_is_public)
+        checks = (
+            sign_in_is_safe,
+            secret_key_is_safe,
+            hosts_are_named,
+            public_url_is_public,
+            webhook_secrets_are_secrets,
+        )
         return [message.id for check in checks for message in check()]
 
 
@@ -51,6 +65,10 @@ def found(**changes: Any) -> list[str | None]:
         (SAFE, {"SECRET_KEY": "django-insecure-" + GOOD_KEY}, ["pao.E003"]),
         (SAFE, {"SECRET_KEY": "development-only-secret-key-that-no-production-start-accepts"}, ["pao.E003"]),
         (SAFE, {"ALLOWED_HOSTS": ["pao.example", "*"]}, ["pao.E004"]),
+        (SAFE, {"PAO_GITHUB_WEBHOOK_SECRETS": ["0123456789abcdef"]}, []),
+        (SAFE, {"PAO_GITHUB_WEBHOOK_SECRETS": [""]}, ["pao.E007"]),  # set to nothing: B69
+        (SAFE, {"PAO_GITHUB_WEBHOOK_SECRETS": ["0123456789abcdef", ""]}, ["pao.E007"]),
+        (SAFE, {"PAO_GITHUB_WEBHOOK_SECRETS": ["0123456789abcde"]}, ["pao.E007"]),
         (SAFE, {"PAO_PUBLIC_URL": "http://pao.example"}, ["pao.E005"]),
         (SAFE, {"PAO_PUBLIC_URL": "http://127.0.0.1:8000"}, ["pao.E005"]),  # the default
         (SAFE, {"PAO_PUBLIC_URL": "https://localhost"}, ["pao.E005"]),

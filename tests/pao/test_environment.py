@@ -34,6 +34,10 @@ def secret(env: Environment) -> str:
     return env.secret("NAME", None, "What it means.")
 
 
+def secrets(env: Environment) -> list[str]:
+    return env.secrets("NAME", "What it means.")
+
+
 def number(env: Environment) -> float:
     return env.number("NAME", 5, "What it means.", least=0.1, most=60)
 
@@ -84,6 +88,10 @@ def database(env: Environment) -> Any:
         (choice, "2", "2"),
         (secret, "$2b$12$abc", "$2b$12$abc"),
         (secret, "a,b;c=d", "a,b;c=d"),
+        (secrets, None, []),
+        (secrets, "", [""]),  # set to nothing is not the same as not set: pao/checks.py tells
+        (secrets, "new, old", ["new", "old"]),
+        (secrets, "new,", ["new", ""]),
         (number, None, 5),
         (number, "", 5),
         (number, "0.1", 0.1),
@@ -187,9 +195,11 @@ def test_the_table_remembers_what_was_asked_and_no_secret() -> None:
     env.secret("TWO", CANARY, "Second.")
     env.integer("THREE", 5, "Third.", least=1, most=9)
     env.words("FOUR", [], "Fourth.")
+    env.secrets("FIVE", "Fifth.")
     assert env.table == [
         Setting("ONE", "text", "default", "First."),
         Setting("TWO", "secret", "–", "Second."),
         Setting("THREE", "whole number, 1 to 9", "5", "Third."),
         Setting("FOUR", "list", "–", "Fourth."),
+        Setting("FIVE", "list of secrets", "–", "Fifth."),
     ]

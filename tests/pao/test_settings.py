@@ -73,6 +73,8 @@ STARTS: list[tuple[dict[str, str | None], str]] = [
     ({"PAO_REST_ALLOWED_TARGETS": "*"}, "PAO_REST_ALLOWED_TARGETS must list addresses"),
     ({"PAO_SEALING_KEYS": "too-short"}, "PAO_SEALING_KEYS holds what is no Fernet key"),
     ({"PAO_LOG_FORMAT": "xml"}, "PAO_LOG_FORMAT is 'xml'"),
+    ({"PAO_CATALOG_POLL_SECONDS": "-1"}, "PAO_CATALOG_POLL_SECONDS is -1; it must be between 0 and 86400"),
+    ({"PAO_CATALOG_POLL_SECONDS": "0", "PAO_GITHUB_WEBHOOK_SECRETS": "one,two"}, "started"),
 ]
 
 

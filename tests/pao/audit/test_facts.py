@@ -69,12 +69,32 @@ def row() -> tuple[Any, ...]:
             {"commit": "c0ffee", "status": "succeeded", "added": 3},
         ),
         (
+            lambda: facts.webhook_taken(
+                source="github", delivery_id="d-1", webhook_event="push", outcome="queued", sync_id=SYNC, by=OTTO
+            ),
+            ("webhook.taken", "otto", "session", "delivery", "d-1", None),
+            {"source": "github", "event": "push", "outcome": "queued", "sync": str(SYNC)},
+        ),
+        (
+            lambda: facts.webhooks_refused(source="github", reason="No signature.", count=3, by=OTTO),
+            ("webhook.refused", "otto", "session", "webhook", "github", None),
+            {"reason": "No signature.", "count": 3},
+        ),
+        (
             lambda: facts.dead_letter_arrived(message_id="m-1", group_id="g-1", cause="FOREIGN", by=OTTO),
             ("queue.dead_letter", "otto", "session", "message", "m-1", None),
             {"group_id": "g-1", "cause": "FOREIGN"},
         ),
     ],
-    ids=["request moved", "task moved", "outcome confirmed", "catalog synced", "dead letter arrived"],
+    ids=[
+        "request moved",
+        "task moved",
+        "outcome confirmed",
+        "catalog synced",
+        "webhook taken",
+        "webhooks refused",
+        "dead letter arrived",
+    ],
 )
 def test_a_fact_is_one_row_with_its_actor(
     record: Callable[[], None], expected: tuple[Any, ...], payload: dict[str, Any]
