@@ -76,6 +76,9 @@ class CatalogGeneration(Record):
     number = models.PositiveBigIntegerField()
     commit = models.CharField(max_length=64)
     sync = models.ForeignKey(CatalogSync, on_delete=models.PROTECT, related_name="+")
+    category_owners = models.JSONField(
+        default=dict, help_text="Who owns the folder of each category by CODEOWNERS: category → users, teams, e-mails."
+    )
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

@@ -6,10 +6,9 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from catalog.models import Availability, CatalogEntry, CatalogVersion, EntryKind
+from catalog.models import Availability, CatalogEntry, CatalogGeneration, CatalogVersion, EntryKind
+from catalog.serving import KEPT_VERSIONS
 from pao.core.errors import CatalogItemNotFound, ItemUnavailable
-
-KEPT_VERSIONS = 10
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,12 @@ def entry(entry_id: str, *, tenant: str) -> tuple[CatalogEntry, CatalogVersion]:
     if found is None or found.current is None:
         raise CatalogItemNotFound(f"The catalog has no entry {entry_id!r}.")
     return found, found.current
+
+
+def category_owners(tenant: str) -> dict[str, list[str]]:
+    """Return who owns the folder of each category by CODEOWNERS, as the last generation found it."""
+    owners = CatalogGeneration.objects.filter(tenant=tenant).values_list("category_owners", flat=True).first()
+    return owners or {}
 
 
 def versions(found: CatalogEntry) -> list[CatalogVersion]:

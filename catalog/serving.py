@@ -24,6 +24,8 @@ from pao.core.ids import new_id
 
 KEPT_VERSIONS = 10
 PORTION = 500
+_UNNAMED = "-.yaml"
+"""The name of a file that no document can have."""
 _OFFER = ("availability", "unavailable_reason")
 _COLUMNS = (
     "kind",
@@ -67,6 +69,12 @@ class Serving:
     is_other: bool = False
     _items: set[str] = field(default_factory=set)
     _bundles: set[str] = field(default_factory=set)
+
+    def owners_of_categories(self) -> dict[str, list[str]]:
+        """Return who owns the folder of each category that is served: its files that no line names."""
+        shown = CatalogEntry.objects.filter(tenant=self.tenant).exclude(availability=Availability.RETIRED)
+        categories = shown.exclude(category="").order_by("category").values_list("category", flat=True).distinct()
+        return {name: list(self.code_owners.owners_of(f"catalog/{name}/{_UNNAMED}")) for name in categories}
 
     def serve(self, documents: Sequence[CheckedEntry]) -> None:
         """Store documents that may be served: new entries, new versions, or nothing where nothing is new."""

@@ -201,7 +201,7 @@ def _serve(report: CatalogSync, checked: _Checked) -> None:
     }
     report.findings = checked_files.findings(checked.code_owners, tenant=report.tenant)
     if not report.is_dry_run:
-        report.generation = _count(report, is_other=serving.is_other)
+        report.generation = _count(report, serving.owners_of_categories(), is_other=serving.is_other)
 
 
 def _portions(files: Recheck) -> Iterator[list[CheckedFile]]:
@@ -210,18 +210,20 @@ def _portions(files: Recheck) -> Iterator[list[CheckedFile]]:
         yield portion
 
 
-def _count(report: CatalogSync, *, is_other: bool) -> int:
+def _count(report: CatalogSync, category_owners: Mapping[str, Sequence[str]], *, is_other: bool) -> int:
     """Return the number of the generation that is served now, and tell it to whoever listens when it is a new one.
 
     Each commit is a generation of its own, and so is the same commit when something is served another way: by a new
     version of PAO, or by other settings. A sync that finds nothing new leaves everything as it is.
     """
     generation, is_new = CatalogGeneration.objects.select_for_update().get_or_create(
-        tenant=report.tenant, defaults={"number": 1, "commit": report.commit, "sync": report}
+        tenant=report.tenant,
+        defaults={"number": 1, "commit": report.commit, "sync": report, "category_owners": category_owners},
     )
     if not is_new and (is_other or generation.commit != report.commit):
         generation.number += 1
         generation.commit, generation.sync = report.commit, report
+        generation.category_owners = category_owners
         generation.save()
         is_new = True
     if is_new:

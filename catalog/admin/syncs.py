@@ -111,7 +111,7 @@ class CatalogGenerationAdmin(ReadOnlyAdmin):
     list_display = ("number", "commit", "synced_by", "updated_at")
     list_select_related = ("sync",)
     heavy: ClassVar = ("sync__findings", "sync__counts")
-    shown: ClassVar = ("number", "commit", "synced_by", "updated_at", "this_process")
+    shown: ClassVar = ("number", "commit", "synced_by", "updated_at", "category_owners", "this_process")
 
     @admin.display(description="brought by")
     def synced_by(self, obj: CatalogGeneration) -> SafeString:
