@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,6 +17,7 @@ from catalog.domain.plain import SECTIONS, actions, mapping
 from catalog.domain.positions import Path
 from catalog.domain.references import (
     SYSTEM_TARGETS,
+    Steps,
     Target,
     Targets,
     fills_gaps,
@@ -49,13 +50,14 @@ def check_actions(data: Mapping[str, Any], uses: tuple[Use, ...], report: Report
     conditions, choices = conditions_of(data), choices_of(data)
     for section in SECTIONS:
         known = dict(fixed)
+        late = {key for _, action in actions(data, section) for key in output_targets(action)}
         for path, action in actions(data, section):
             if condition := conditions.get((*path, "when")):
                 check_references(condition, (*path, "when"), known, report)
                 check_comparisons(condition, (*path, "when"), known, choices, report)
             for use in by_action[path]:
                 if use.where != "condition":
-                    _check_use(use, known, report)
+                    _check_use(use, known, late, report)
             known |= output_targets(action)
 
 
@@ -122,9 +124,14 @@ def _query_names(url: object) -> list[str]:
         return []
 
 
-def _check_use(use: Use, targets: Targets, report: Report) -> None:
+def _check_use(use: Use, targets: Targets, late: Collection[Steps], report: Report) -> None:
     target = resolve(use.reference, targets)
     inside = (use.text, use.reference.offset)
+    if target is None and use.reference.path[:2] in late:
+        message = f"{use.reference} is made by this action or a later one"
+        hint = "Outputs are there for the actions after the one that makes them: change the order."
+        report.add("unknown_reference", use.path, message, hint=hint, inside=inside)
+        return
     if target is None:
         message = f"There is nothing at {use.reference}"
         report.add("unknown_reference", use.path, message, hint=lambda: nearest(use.reference, targets), inside=inside)

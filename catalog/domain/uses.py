@@ -19,7 +19,10 @@ _QUOTES = re.compile(r'\\.|"', re.DOTALL)
 
 @dataclass(frozen=True)
 class Use:
-    """One reference in one template of one action. `bare`: it stands in JSON outside quotes."""
+    """One reference in one template of one action. `bare`: it stands in JSON outside quotes.
+
+    `context` is that of the schema: how the value is written there; `condition` in conditions.
+    """
 
     section: str
     action: Path
@@ -29,6 +32,7 @@ class Use:
     where: Where
     bare: bool = False
     over_https: bool = True
+    context: str = "text"
 
 
 def uses_of(data: Mapping[str, Any], report: Report, schemas: Schemas) -> tuple[Use, ...]:
@@ -61,7 +65,9 @@ def _in_condition(section: str, action_path: Path, condition: Condition | None) 
     if condition is None:
         return
     for reference in condition.members:
-        yield Use(section, action_path, (*action_path, "when"), condition.text, reference, "condition")
+        yield Use(
+            section, action_path, (*action_path, "when"), condition.text, reference, "condition", context="condition"
+        )
 
 
 def _in_config(
@@ -88,7 +94,9 @@ def _in_config(
         bare = set(_bare(template)) if found.context == "json-body" else set()
         stands = where(kind, found.path, found.context)
         for reference in template.references:
-            yield Use(section, action_path, path, found.text, reference, stands, reference in bare, over_https)
+            yield Use(
+                section, action_path, path, found.text, reference, stands, reference in bare, over_https, found.context
+            )
 
 
 def _in_outputs(section: str, action_path: Path, action: Mapping[str, Any], report: Report) -> Iterator[Use]:

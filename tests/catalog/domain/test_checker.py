@@ -320,6 +320,11 @@ HINTS = [
     ("type: rest-api", "type: rest_api", "Did you mean `rest-api`?"),
     ("{{.current.basic.size}}", "{{.current.basic.siez}}", "Did you mean `.current.basic.size`?"),
     (
+        "{{.system.user.id}}",
+        "{{.output.url}}",
+        "Outputs are there for the actions after the one that makes them: change the order.",
+    ),
+    (
         "type: rest-api",
         "type: pigeon",
         "Known here: email, git-commit, github-workflow, jira-ticket, rest-api, slack, terraform, webhook.",
