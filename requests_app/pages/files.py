@@ -52,7 +52,8 @@ def receive(request: HttpRequest, form: Form, values: Mapping[str, Any], *, entr
     ]
     left_out = request.POST.getlist(LEFT_OUT)
     for path in uploads.file_fields(form):
-        given = request.POST.get(path)
+        # Browsers send a control without a file as an empty text beside the hidden id.
+        given = next(filter(None, request.POST.getlist(path)), "")
         try:
             found = _stored(request, form, path, entry_id, by)
         except (PayloadTooLarge, UnsupportedMediaType, ValidationFailed, RateLimited) as error:
