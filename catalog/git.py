@@ -9,6 +9,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Self
 
@@ -18,7 +19,7 @@ MOST_WRITTEN_BYTES = 1024**3
 """Most bytes of one file that git may write: the pack of a repository beyond it is refused while it comes."""
 _MOST_WORDS = 64 * 1024
 _PORTION = 1024 * 1024
-_CREDENTIALS = re.compile(r"//[^/@\s]+@")
+_CREDENTIALS = re.compile(r"//[^/\s]+@")
 # The shell sets the limit for git and its children, in blocks of 512 bytes, and is replaced by git.
 _LIMITED = ("sh", "-c", 'ulimit -f "$1" && shift && exec git "$@"', "git")
 _CONFIGURATION = {
@@ -101,20 +102,18 @@ class _Watched:
         return b"".join(portions)
 
     def _feed(self, given: bytes) -> None:
+        # It may end before it has read all; its exit status tells why.
         pipe = _pipe(self._process.stdin)
-        try:
+        with suppress(OSError):
             pipe.write(given)
+        with suppress(OSError):
             pipe.close()
-        except (BrokenPipeError, ValueError):
-            return  # it ended before it had read all; its exit status tells why
 
     def _listen(self) -> None:
         pipe = _pipe(self._process.stderr)
-        try:
+        with suppress(OSError, ValueError):  # closed by the main thread when something holds it open for ever
             while portion := os.read(pipe.fileno(), _PORTION):
                 self.words = (self.words + portion)[:_MOST_WORDS]
-        except (OSError, ValueError):
-            return  # closed, for the process has ended
 
     def _end_late(self) -> None:
         self.is_late = True
@@ -122,10 +121,8 @@ class _Watched:
 
     def _kill(self) -> None:
         """End the process and its children, such as ssh or the helper that speaks HTTP."""
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

@@ -56,8 +56,8 @@ def sync(
             trigger=trigger,
             ref=ref or settings.PAO_CATALOG_REF,
             requested_by=by.id,
-            is_dry_run=dry_run,
         )
+        asked.is_dry_run = asked.is_dry_run or dry_run
         return _sync(asked, by=by)
     finally:
         with connection.cursor() as cursor:

@@ -1,10 +1,13 @@
 """Reading a git repository by commit: which files are seen, what is refused, how fetching converges (B14, B70, F73)."""
 
+import random
+import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from catalog import source
+from catalog import git, source
 from catalog.domain.encoding import MAX_BYTES
 from pao.core.errors import CatalogInvalid, CatalogUnavailable, Misconfigured, PaoError
 from tests.catalog.repository import Repository
@@ -135,7 +138,104 @@ def test_more_files_than_pao_reads_are_refused(
         files(clone, commit)
 
 
+@pytest.mark.parametrize(("most", "is_refused"), [(2, True), (3, False)])
+def test_more_bytes_than_pao_reads_are_refused(
+    repository: Repository,
+    clone: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    most: int,
+    is_refused: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    monkeypatch.setattr(source, "MOST_BYTES", most)
+    large = b"x" * (MAX_BYTES + 1)  # not read, so not counted
+    commit = repository.commit({"catalog/a/a.yaml": b"1", "catalog/a/b.yaml": b"22", "catalog/a/c.yaml": large})
+    source.fetch(str(repository.folder), "main", clone)
+    with pytest.raises(CatalogInvalid, match="PAO reads at most") if is_refused else nullcontext():
+        source.tree(clone, commit)
+
+
+def test_a_tree_that_unfolds_without_end_is_refused_while_it_is_read(
+    repository: Repository, clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten folders of ten folders, and so on: a handful of objects stands for 10,000,000,000 files (B14)."""
+    monkeypatch.setattr(source, "_LISTING_BYTES", 1_000_000)
+    blob = repository.git("hash-object", "-w", "--stdin", given=b"a: 1").decode().strip()
+    inner = repository.git("mktree", given=f"100644 blob {blob}\ta.yaml\n".encode()).decode().strip()
+    for _ in range(10):
+        lines = "".join(f"040000 tree {inner}\tfolder{number}\n" for number in range(10))
+        inner = repository.git("mktree", given=lines.encode()).decode().strip()
+    root = repository.git("mktree", given=f"040000 tree {inner}\tcatalog\n".encode()).decode().strip()
+    repository.git("update-ref", "refs/heads/main", repository.git("commit-tree", root, "-m", "bomb").decode().strip())
+    commit = source.fetch(str(repository.folder), "main", clone)
+    with pytest.raises(CatalogInvalid, match="too large: git ls-tree tells of more than PAO reads"):
+        source.tree(clone, commit)
+
+
+def test_a_repository_that_is_too_large_is_refused_while_it_comes(
+    repository: Repository, clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(git, "MOST_WRITTEN_BYTES", 512 * 1024)
+    repository.commit({"film.bin": random.Random(0).randbytes(1024 * 1024)})  # noqa: S311 - what cannot be compressed
+    with pytest.raises(CatalogInvalid, match="The repository is too large"):
+        source.fetch(str(repository.folder), "main", clone)
+
+
+def test_a_submodule_is_passed_over(repository: Repository, clone: Path) -> None:
+    first = repository.commit({ITEM: "a: 1"})
+    repository.git("update-index", "--add", "--cacheinfo", f"160000,{first},catalog/databases/database-b-test.yaml")
+    repository.git("commit", "--quiet", "--message", "a submodule")
+    commit = source.fetch(str(repository.folder), "main", clone)
+    assert set(source.tree(clone, commit)) == {ITEM}
+
+
+@pytest.mark.parametrize(("length", "seen"), [(source.LONGEST_PATH, True), (source.LONGEST_PATH + 1, False)])
+def test_a_path_that_fits_nowhere_is_passed_over(
+    repository: Repository,
+    clone: Path,
+    length: int,
+    seen: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    name = "a" * (length - len("catalog/databases/.yaml"))
+    commit = repository.commit_tree({f"{name}.yaml".encode(): (REGULAR, b"a: 1")})
+    source.fetch(str(repository.folder), "main", clone)
+    assert bool(source.tree(clone, commit)) == seen
+
+
+def test_code_owners_may_be_larger_than_a_document(repository: Repository, clone: Path) -> None:
+    text = b"# " + b"x" * MAX_BYTES
+    commit = repository.commit({"CODEOWNERS": text})
+    source.fetch(str(repository.folder), "main", clone)
+    assert files(clone, commit) == {"CODEOWNERS": text}
+
+
+def test_one_file_of_code_owners_is_read(repository: Repository, clone: Path) -> None:
+    commit = repository.commit({"docs/CODEOWNERS": "a", "CODEOWNERS": "b", ".github/CODEOWNERS": "c"})
+    source.fetch(str(repository.folder), "main", clone)
+    assert files(clone, commit) == {".github/CODEOWNERS": b"c"}
+
+
 # --- commits
+
+
+def test_a_branch_holds_what_was_pushed_before_and_no_more_what_was_replaced(
+    repository: Repository, clone: Path
+) -> None:
+    first = repository.commit({ITEM: "a: 1"})
+    second = repository.commit({ITEM: "a: 2"})
+    repository.git("reset", "--quiet", "--hard", first)
+    third = repository.commit({ITEM: "a: 3"})
+    source.fetch(str(repository.folder), "main", clone)
+    assert [source.holds(clone, third, earlier) for earlier in (first, second, third)] == [True, False, True]
+
+
+def test_history_is_kept_as_far_back_as_is_said(
+    repository: Repository, clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "HISTORY", 2)
+    first, second, third = (repository.commit({ITEM: f"a: {number}"}) for number in range(3))
+    # A path is copied by links, whatever the depth: only an address is fetched as a remote one is.
+    source.fetch(f"file://{repository.folder}", "main", clone)
+    assert [source.holds(clone, third, earlier) for earlier in (first, second)] == [False, True]
 
 
 def test_a_new_commit_is_fetched_into_the_same_clone(repository: Repository, clone: Path) -> None:
@@ -214,6 +314,36 @@ def test_what_cannot_be_fetched_leaves_the_last_commit_readable(repository: Repo
 def test_an_empty_repository_has_no_ref(repository: Repository, clone: Path) -> None:
     with pytest.raises(CatalogUnavailable, match="couldn't find remote ref main"):
         source.fetch(str(repository.folder), "main", clone)
+
+
+@pytest.mark.parametrize("broken", ["shallow.lock", "refs/pao/served.lock", "HEAD", "config", "objects"])
+def test_a_broken_clone_is_made_anew(repository: Repository, clone: Path, broken: str) -> None:
+    """Git was killed, or the disk was full: a lock is left, or a file is empty."""
+    repository.commit({ITEM: "a: 1"})
+    source.fetch(f"file://{repository.folder}", "main", clone)
+    if broken == "objects":
+        shutil.rmtree(clone / broken)
+    (clone / broken).write_text("[")
+    commit = repository.commit({ITEM: "a: 2"})
+    assert source.fetch(f"file://{repository.folder}", "main", clone) == commit
+    assert files(clone, commit) == {ITEM: b"a: 2"}
+
+
+def test_a_clone_that_lacks_an_object_says_so(repository: Repository, clone: Path) -> None:
+    commit = repository.commit({ITEM: "a: 1"})
+    source.fetch(str(repository.folder), "main", clone)
+    missing = source.Blob("0" * 40, 4)
+    with pytest.raises(CatalogUnavailable, match=f"lacks {ITEM}"):
+        source.read(clone, source.tree(clone, commit) | {ITEM: missing})
+
+
+def test_a_broken_clone_is_kept_while_the_repository_is_away(repository: Repository, clone: Path) -> None:
+    commit = repository.commit({ITEM: "a: 1"})
+    source.fetch(str(repository.folder), "main", clone)
+    (clone / "shallow.lock").touch()
+    with pytest.raises(CatalogUnavailable):
+        source.fetch(str(repository.folder / "none"), "main", clone)
+    assert files(clone, commit) == {ITEM: b"a: 1"}
 
 
 def test_a_half_made_clone_is_completed(repository: Repository, clone: Path) -> None:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -392,6 +393,15 @@ def test_a_sync_that_was_killed_is_told_by_the_next(repository: Repository) -> N
     killed.refresh_from_db()
     assert (killed.status, killed.error) == ("failed", "The process that ran it ended before the sync did.")
     assert killed.finished_at is not None
+
+
+def test_a_clone_that_lost_an_object_is_made_anew(repository: Repository, settings: Settings) -> None:
+    repository.commit(TEXTS)
+    synced()
+    blob = repository.git("rev-parse", f"HEAD:{ITEM_FILE}").decode().strip()
+    (Path(settings.PAO_DATA_DIR) / "catalog.git" / "objects" / blob[:2] / blob[2:]).unlink()
+    repository.commit({BUNDLE_FILE: version(BUNDLE, "1.1.0")})  # the item is read again with its bundle
+    assert outcome(synced()) == counts(served=3, changed=1)
 
 
 def test_two_syncs_at_once_are_one(repository: Repository) -> None:
