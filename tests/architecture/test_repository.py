@@ -17,6 +17,9 @@ LONGEST_MODULE = 400
 
 # Product code that waits, and why it may.
 SLEEPS = {
+    "catalog/api/refresh.py": "an operator asked to wait for the report, for half a minute at most",
+    "catalog/management/commands/sync_catalog.py": "as above, at the shell, for as long as was said",
+    "catalog/worker.py": "a sync that came by no message runs; the next one has its turn after it",
     "fulfillment/actions/rest_api.py": "the document asks for `retry`: pauses between calls, within the attempt",
     "fulfillment/reconcile.py": "JIRA's index lags: the marker is searched for again",
     "fulfillment/storing.py": "the database is away while an answer waits to be recorded (F52)",
