@@ -61,8 +61,7 @@ _ACTIVE_ENDINGS = frozenset(
 _EXECUTABLES = (b"MZ", b"\x7fELF", b"\xfe\xed\xfa", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 _LIKE_TEXT = ((b"%PDF-", ".pdf"), (b"%!PS", ".ps"), (b"{\\rtf", ".rtf"))
 _MARKUP = re.compile(
-    rb"\A\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:(?P<html>!doctype\s+html|html|script|body|iframe)|(?P<svg>!doctype\s+svg|svg))\b",
-    re.IGNORECASE | re.DOTALL,
+    rb"<(?:(?P<html>!doctype\s+html|html|script|body|iframe)|(?P<svg>!doctype\s+svg|svg))\b", re.IGNORECASE
 )
 _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _CATEGORIES_REFUSED = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
@@ -164,7 +163,7 @@ def _text_type(content: Content, ending: str) -> str:
     for start, real in _LIKE_TEXT:
         if content.head.startswith(start) and ending != real:
             raise ContradictionError(f"The file is named {ending or 'without ending'}, but it is a {real} file.")
-    markup = _MARKUP.match(content.head.removeprefix(codecs.BOM_UTF8))
+    markup = _MARKUP.match(_without_prolog(content.head))
     if markup:
         wanted = {".svg", ".xml"} if markup["svg"] else {".html", ".htm", ".xhtml", ".xml", ".md"}
         if ending not in wanted:
@@ -177,6 +176,14 @@ def _text_type(content: Content, ending: str) -> str:
     if ending not in _EITHER and _is_known(ending):
         raise ContradictionError(f"The file is named {ending}, but it holds plain text.")
     return PLAIN
+
+
+def _without_prolog(head: bytes) -> bytes:
+    """Return what follows a byte order mark, white space, declarations and comments, in one pass."""
+    rest = head.removeprefix(codecs.BOM_UTF8).lstrip()
+    while (is_comment := rest.startswith(b"<!--")) or rest.startswith(b"<?"):
+        rest = rest.partition(b"-->" if is_comment else b">")[2].lstrip()
+    return rest
 
 
 def _binary_type(content: Content, ending: str) -> str:

@@ -49,6 +49,8 @@ UTF16 = "size;7\n".encode("utf-16")
         ("notes.txt", b"hello", "text/plain"),
         ("NOTES.TXT", "gr\u00fc\u00df\t\r\n".encode(), "text/plain"),
         ("notes", b"hello", "text/plain"),
+        ("notes.txt", b"<!---->" * 140 + b"<", "text/plain"),  # read in one pass, whatever is nested
+        ("notes.txt", b"<!-- never closed <html>", "text/plain"),
         ("notes.weird", b"hello", "text/plain"),
         ("sizes.csv", b"\xef\xbb\xbfa;b\n", "text/csv"),
         ("values.yaml", b"a: 1", "application/yaml"),
@@ -87,6 +89,7 @@ def test_the_kind_of_a_file(name: str, content: bytes, media_type: str) -> None:
         ("notes.txt", PNG),
         ("notes.txt", HTML),
         ("notes.txt", SVG),
+        ("notes.txt", b"<!---->" * 100 + b"<html>"),
         ("notes.txt", PDF),
         ("sizes.csv", UTF16),
         ("sizes.csv", b"caf\xe9"),
