@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from catalog.domain.templating import Scope
-from fulfillment.render import render_action
+from catalog.domain.schemas import schemas
+from catalog.domain.templating import Scope, context_of_file
+from fulfillment.render import RENDERERS, render_action
 from pao.core.errors import TemplateError
 from tests.factories import rest, ticket
 
@@ -65,3 +66,75 @@ def test_a_value_that_cannot_be_written_in_its_place_is_refused() -> None:
     config["headers"] = {"X-Note": "{{.current.basic.note}}"}
     with pytest.raises(TemplateError, match=r"basic\.note"):
         render_action("rest-api", config, SCOPE)
+
+
+def marks(node: Any) -> set[str]:
+    """Return every context that a schema marks."""
+    if isinstance(node, list):
+        return set().union(*map(marks, node))
+    if not isinstance(node, dict):
+        return set()
+    own = node.get("x-pao-template")
+    return set().union({own} if isinstance(own, str) else set(), *map(marks, node.values()))
+
+
+def test_every_context_of_the_schemas_has_its_renderer() -> None:
+    by_path = {context_of_file(f"a.{ending}") for ending in ("json", "yaml", "yml", "tf", "tfvars", "hcl", "txt")}
+    assert (marks(dict(schemas().published)) - {"by-path"}) | by_path == set(RENDERERS)
+
+
+def test_a_commit_is_rendered_file_by_file() -> None:
+    files = [
+        {"path": f"db/{{{{.current.name}}}}.{ending}", "operation": "create", "contentTemplate": text}
+        for ending, text in (
+            ("json", '{"quote": "{{.current.basic.quote}}", "size": {{.current.basic.size}}}'),
+            ("yaml", "quote: {{.current.basic.quote}}\nsize: {{.current.basic.size}}\n"),
+            ("tf", "quote = {{.current.basic.quote}}\nsize = {{.current.basic.size}}\n"),
+            ("txt", "{{.current.basic.quote}} {{.current.basic.size}}"),
+        )
+    ]
+    config = {"repository": "a/b", "branch": "pao/{{.current.name}}", "commitMessage": "{{.current.basic.note}}"}
+    rendered = render_action("git-commit", config | {"files": files}, SCOPE)
+
+    assert (rendered["branch"], rendered["commitMessage"]) == ("pao/orders", "a b")
+    assert [(file["path"], file["content"]) for file in rendered["files"]] == [
+        ("db/orders.json", '{"quote": "say \\"hi\\"", "size": 3}'),
+        ("db/orders.yaml", 'quote: "say \\"hi\\""\nsize: 3\n'),
+        ("db/orders.tf", 'quote = "say \\"hi\\""\nsize = 3\n'),
+        ("db/orders.txt", 'say "hi" 3'),
+    ]
+
+
+WORD = "{{.current.basic.word}}"
+
+
+@pytest.mark.parametrize(
+    ("action_type", "config", "shown"),
+    [
+        # a rest-api call carries it; anything else shows the mask, should the checker have let it pass (B61)
+        ("rest-api", {"headers": {"X-Word": WORD}}, {"headers": {"X-Word": "swordfish"}}),
+        (
+            "rest-api",
+            {"body": {"type": "json", "contentTemplate": f'"{WORD}"'}},
+            {"body": {"type": "json", "content": '"swordfish"'}},
+        ),
+        ("jira-ticket", {"ticket": {"customFields": {"a": WORD}}}, {"ticket": {"customFields": {"a": "[secret]"}}}),
+        ("github-workflow", {"inputs": {"a": WORD}}, {"inputs": {"a": "[secret]"}}),
+        ("terraform", {"variables": {"a": [WORD]}}, {"variables": {"a": ["[secret]"]}}),
+        ("email", {"bodyTemplate": WORD}, {"body": "[secret]"}),
+        (
+            "webhook",
+            {"body": {"type": "json", "contentTemplate": f'"{WORD}"'}},
+            {"body": {"type": "json", "content": '"[secret]"'}},
+        ),
+        (
+            "git-commit",
+            {"files": [{"path": "a.yaml", "contentTemplate": f"a: {WORD}"}]},
+            {"files": [{"path": "a.yaml", "content": 'a: "[secret]"'}]},
+        ),
+    ],
+)
+def test_a_secret_is_sent_where_it_may_be_alone(
+    action_type: str, config: dict[str, Any], shown: dict[str, Any]
+) -> None:
+    assert render_action(action_type, config, SCOPE) == shown
