@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
@@ -34,6 +35,17 @@ def schema(request: HttpRequest, name: str) -> HttpResponseBase:
 @cache
 def _published(address: str) -> Mapping[str, bytes]:
     return {
-        name: json.dumps({**published, "$id": address + published["$id"]}, indent=2).encode()
+        name: json.dumps({**_with_messages(published), "$id": address + published["$id"]}, indent=2).encode()
         for name, published in schemas().published.items()
     }
+
+
+def _with_messages(node: Any) -> Any:
+    """Return the schema with each pattern's rule in words, under the name that editors look for."""
+    if isinstance(node, list):
+        return [_with_messages(child) for child in node]
+    if not isinstance(node, dict):
+        return node
+    made = {key: _with_messages(child) for key, child in node.items()}
+    rule = node.get("x-pao-rule")
+    return {**made, "patternErrorMessage": f"This {rule}."} if rule and isinstance(node.get("pattern"), str) else made

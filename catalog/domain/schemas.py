@@ -58,6 +58,9 @@ def schemas(folder: Path = FOLDER) -> Schemas:
     action_types = tuple(sorted(path.stem for path in (folder / "actions").glob("*.json")))
     action = published["common.json"]["definitions"]["action"]
     action["properties"]["type"]["enum"] = list(action_types)
+    action["properties"]["type"]["enumDescriptions"] = [
+        published[f"actions/{action_type}.json"].get("description", "") for action_type in action_types
+    ]
     action["allOf"] = [_config_of(action_type) for action_type in action_types]
     carried_out = tuple(one for one in action_types if published[f"actions/{one}.json"].get("x-pao-carried-out", True))
     return Schemas(published, _Linker(published).linked(), action_types, carried_out)

@@ -32,6 +32,11 @@ def test_a_schema_is_bare_json_for_anybody_anywhere(name: str) -> None:
     Draft7Validator.check_schema(answer.json())
 
 
+def test_a_pattern_says_its_rule_in_words() -> None:
+    ticket = Client().get(BASE + "actions/jira-ticket.json").json()["properties"]["ticket"]["properties"]
+    assert ticket["project"]["patternErrorMessage"] == "This is not a project key: upper case letters, digits and _."
+
+
 @pytest.mark.parametrize("address", ["https://pao.example.com", "https://pao.example.com/"])
 def test_the_id_is_the_address_that_people_reach(address: str, settings: Settings) -> None:
     settings.PAO_PUBLIC_URL = address

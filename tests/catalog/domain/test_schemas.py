@@ -35,16 +35,54 @@ def test_a_schema_is_one_and_says_where_it_is_published(name: str) -> None:
     assert (FOLDER / name).is_file()
 
 
+def _explainable(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what an author meets: the schema itself, definitions, members, entries of lists and of mappings."""
+    yield "", PUBLISHED[name]
+    for path, node in _nodes(PUBLISHED[name]):
+        if {"if", "then", "else"} & set(path.split("/")):
+            continue
+        for holder in ("definitions", "properties"):
+            for member, schema in (node.get(holder) or {}).items() if isinstance(node.get(holder), dict) else ():
+                if isinstance(schema, dict):
+                    yield f"{path}/{holder}/{member}", schema
+        if isinstance(node.get("items"), dict) and node["items"].get("type") == "object":
+            yield f"{path}/items", node["items"]
+
+
 @pytest.mark.parametrize("name", sorted(PUBLISHED))
 def test_every_member_is_explained_to_editors(name: str) -> None:
-    silent = [
-        f"{path}/properties/{member}"
-        for path, node in _nodes(PUBLISHED[name])
-        if not {"if", "then", "else"} & set(path.split("/"))
-        for member, schema in (node.get("properties") or {}).items()
-        if isinstance(schema, dict) and "description" not in schema and "$ref" not in schema
-    ]
+    silent = [path for path, schema in _explainable(name) if "description" not in schema and "$ref" not in schema]
     assert silent == []
+
+
+# Values that say themselves what they mean.
+PLAIN = [["GET", "POST", "PUT", "PATCH", "DELETE"], ["POST", "GET", "PUT", "PATCH", "DELETE"]]
+
+
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
+def test_every_choice_is_explained_to_editors(name: str) -> None:
+    for path, schema in _explainable(name):
+        if "enum" in schema and schema["enum"] not in PLAIN:
+            told = schema.get("enumDescriptions", [])
+            assert len(told) == len(schema["enum"]), f"{name}{path}"
+            assert all(text.endswith(".") for text in told), f"{name}{path}"
+
+
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
+def test_what_editors_offer_is_right(name: str) -> None:
+    """Every example and every default passes the schema that it stands in."""
+    for path, schema in _nodes(schemas().published[name]):
+        linked: Any = schemas().linked[name]
+        for step in path.split("/")[1:]:
+            linked = linked[int(step)] if isinstance(linked, list) else linked[step]
+        listed = schema.get("examples")
+        offered = listed if isinstance(listed, list) else []
+        offered = [
+            *offered,
+            *([schema["default"]] if isinstance(schema.get("type"), str) and "default" in schema else []),
+        ]
+        for value in offered:
+            assert list(Draft7Validator(linked).iter_errors(value)) == [], f"{name}{path}: {value}"
 
 
 @pytest.mark.parametrize("name", sorted(PUBLISHED))
