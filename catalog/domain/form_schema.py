@@ -55,7 +55,10 @@ def json_schema(form: Form, title: str) -> Schema:
         "$schema": DRAFT,
         "title": title,
         "type": "object",
-        "properties": {"name": _property(name_field(form)), **{group.id: _group(group) for group in always}},
+        "properties": {
+            "name": property_schema(name_field(form)),
+            **{group.id: group_schema(group) for group in always},
+        },
         "required": ["name", *(group.id for group in always if _required(group))],
         **_closed(["name", *(group.id for group in form.groups)], is_complete=len(always) == len(form.groups)),
     }
@@ -65,17 +68,29 @@ def json_schema(form: Form, title: str) -> Schema:
     return schema | ({"allOf": conditional} if conditional else {})
 
 
-def _group(group: Group) -> Schema:
+def group_schema(group: Group) -> Schema:
     """Return the schema of a group with the fields that are always shown with it."""
     always = [field for field in group.fields if not field.visible_when]
     return {
         "type": "object",
         "title": group.name,
-        "properties": {field.id: _property(field) for field in always},
+        "properties": {field.id: property_schema(field) for field in always},
         "required": _required(group),
         **_closed([field.id for field in group.fields], is_complete=len(always) == len(group.fields)),
         "x-pao-type": "group",
     }
+
+
+def property_schema(field: Field) -> Schema:
+    """Return the schema of one field."""
+    schema: Schema = {"title": field.name, **_SHAPES[field.type](field), "x-pao-type": field.type}
+    if field.description:
+        schema["description"] = field.description
+    if field.default is not None and field.type != "password":
+        schema["default"] = field.default
+    if field.immutable:
+        schema["x-pao-immutable"] = True
+    return schema
 
 
 def ui_schema(form: Form) -> Schema:
@@ -109,10 +124,10 @@ def _conditional(form: Form, shown: Shown) -> Iterator[Schema]:
     for group in form.groups:
         if (condition := shown.schema((group.id,))) is not None:
             needed = {"required": [group.id]} if _required(group) else {}
-            yield {"if": condition, "then": {"properties": {group.id: _group(group)}, **needed}}
+            yield {"if": condition, "then": {"properties": {group.id: group_schema(group)}, **needed}}
         for field in group.fields:
             if (condition := shown.schema((group.id, field.id))) is not None:
-                inner: Schema = {"properties": {field.id: _property(field)}}
+                inner: Schema = {"properties": {field.id: property_schema(field)}}
                 needed = {"required": [group.id]} if field.required else {}
                 inner |= {"required": [field.id]} if field.required else {}
                 yield {"if": condition, "then": {"properties": {group.id: inner}, **needed}}
@@ -133,17 +148,6 @@ def _begins(field: Field) -> bool:
 
 def _initial(field: Field) -> Any:
     return False if field.default is None else field.default
-
-
-def _property(field: Field) -> Schema:
-    schema: Schema = {"title": field.name, **_SHAPES[field.type](field), "x-pao-type": field.type}
-    if field.description:
-        schema["description"] = field.description
-    if field.default is not None and field.type != "password":
-        schema["default"] = field.default
-    if field.immutable:
-        schema["x-pao-immutable"] = True
-    return schema
 
 
 def _text(field: Field) -> Schema:

@@ -38,14 +38,15 @@ class Shown:
         """The schemas that others refer to, by the dotted path of their part."""
         return {".".join(path): self._schema(path) for path in sorted(self._leaned_on)}
 
-    def schema(self, path: Path) -> Schema | None:
+    def schema(self, path: Path, *, in_full: bool = False) -> Schema | None:
         """Return what the form data satisfies when the part itself is shown, or None when it always is.
 
-        A field without a condition of its own is shown with its group: ask for the group then.
+        A field without a condition of its own is shown with its group: ask for the group then. `in_full` is for what
+        stands among the definitions: the schema itself, not a reference to it.
         """
         if not self.parts[path].visible_when:
             return None
-        return self._reference(path) if path in self._leaned_on else self._schema(path)
+        return self._reference(path) if path in self._leaned_on and not in_full else self._schema(path)
 
     @cached_property
     def _leaned_on(self) -> frozenset[Path]:

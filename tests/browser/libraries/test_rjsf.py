@@ -81,9 +81,10 @@ def fill(page: Page, control: Callable[[str], Locator]) -> None:
 
 
 def picture(page: Page, name: str) -> None:
-    """Save how the page looks, when pictures are wanted."""
+    """Save how the form looks, when pictures are wanted."""
     if PICTURES:
-        page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=True)
+        page.set_viewport_size({"width": 900, "height": 900})
+        page.locator("form:has(#root_name, #field-name)").screenshot(path=Path(PICTURES) / f"{name}.png")
 
 
 def current_of(request: ResourceRequest) -> dict[str, Any]:
