@@ -269,6 +269,8 @@ STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
+if any(PAO_UPLOADS_DIR.resolve().is_relative_to(served.resolve()) for served in (STATIC_ROOT, *STATICFILES_DIRS)):
+    raise ImproperlyConfigured("PAO_UPLOADS_DIR lies in a folder that is served: uploaded files are never pages (B25).")
 STORAGES = {
     # Nothing uses it; what ever would by mistake must not land in a folder.
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},

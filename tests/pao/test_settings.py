@@ -44,6 +44,9 @@ STARTS: list[tuple[dict[str, str | None], str]] = [
     ({"PAO_AUTH": "none"}, "PAO_AUTH is 'none'; it must be one of: session, dev."),
     ({"PAO_AUTH": "dev"}, "PAO_AUTH=dev needs DEBUG"),
     ({"PAO_FAILPOINTS": "submit.before_commit=kill"}, "PAO_FAILPOINTS is set without DEBUG"),
+    ({"PAO_UPLOADS_DIR": "static/uploads"}, "PAO_UPLOADS_DIR lies in a folder that is served"),
+    ({"PAO_UPLOADS_DIR": "media/../staticfiles"}, "PAO_UPLOADS_DIR lies in a folder that is served"),
+    ({"PAO_UPLOADS_DIR": "uploads"}, "started"),
     ({"DEBUG": "true", "PAO_FAILPOINTS": "submit.before_commit=kill"}, "started"),
     (
         {"DEBUG": "true", "PAO_FAILPOINTS": "nowhere=kill"},

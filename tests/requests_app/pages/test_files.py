@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -104,7 +103,7 @@ def test_a_file_of_before_is_replaced_or_left_out(signed: Signed, again: dict[st
         ("basic.plan", file(content=b"x" * 2001), "The file may have 2000 bytes at most."),
         ("basic.plan", file("plan.png"), "it holds plain text"),
         ("basic.seal", file(), "The file must be one of .pem, image/*."),
-        ("basic.plan", str(uuid4()), "This file is not here any more. Upload it again."),
+        ("basic.plan", "01234567-89ab-4def-8123-456789abcdef", "This file is not here any more. Upload it again."),
         ("basic.plan", "nonsense", "is not what an upload answers"),
         ("basic.none", file(), "The form has no such field."),
     ],
