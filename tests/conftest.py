@@ -55,6 +55,12 @@ def _own_catalog() -> Iterator[None]:
 
 
 @pytest.fixture
+def no_second_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the cache look at the generation once, however long the test takes: for tests that count queries."""
+    monkeypatch.setattr(cache._process, "_monotonic", lambda: 1000.0)
+
+
+@pytest.fixture
 def people(db: None) -> dict[str, User]:
     """The personae of every permission table, as users."""
     return {name: UserFactory.create(username=name, groups=groups) for name, groups in PERSONAE.items()}

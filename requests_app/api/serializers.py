@@ -7,11 +7,13 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
+from catalog.api.shapes import OwnerShape
 from pao.api.serializers import StrictSerializer, StrictSwitch, StrictText
 from pao.core.context import Principal
 from requests_app import queries
 from requests_app.domain.states import RequestState, TaskState
 from requests_app.models import FulfillmentTask, LogLevel, LogLine, ResourceRequest
+from requests_app.owner import owner_of
 
 REQUEST_STATES = [state.value for state in RequestState]
 TASK_STATES = [state.value for state in TaskState]
@@ -139,7 +141,8 @@ class RequestShape(StatusShape):
     item_version = serializers.CharField()
     commit = serializers.CharField()
     name = serializers.CharField()
-    owner_team = serializers.CharField(allow_blank=True)
+    owner_team = serializers.CharField(allow_blank=True, help_text="Its members may act on the request.")
+    owner = OwnerShape(help_text="Whom to ask: the same team, with contact and code owners of the entry as it is now.")
     requester = serializers.CharField()
     form_data = serializers.DictField()
     forced_manual = serializers.BooleanField()
@@ -212,6 +215,7 @@ def request_detail(request: ResourceRequest, tasks: Sequence[FulfillmentTask], p
         "commit": request.commit,
         "name": request.name,
         "owner_team": request.owner_team,
+        "owner": owner_of(request),
         "requester": request.requester,
         "form_data": request.form_data,
         "forced_manual": request.forced_manual,

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDi
 from django.shortcuts import render
 from django.urls import reverse
 
+from catalog import cache
 from catalog import queries as catalog
 from catalog.domain import forms
 from catalog.domain.documents import Bundle, Document, document_from
@@ -72,8 +73,9 @@ class Attempt:
 def show(request: HttpRequest, item_id: str, attempt: Attempt | None = None) -> HttpResponse:
     """Answer with the page of an entry, after a refused attempt with its values and what is wrong with them."""
     tenant = principal_of(request).tenant
-    entry, version = catalog.entry(item_id, tenant=tenant)
-    document = document_from(version.definition)
+    # After a refusal the newest: what was refused may have been the older form.
+    served = cache.entry(item_id, tenant=tenant, fresh=attempt is not None)
+    entry, document = served.entry, served.document
     sets = fields.field_sets(document.form, attempt.post if attempt else None, attempt.details if attempt else ())
     sets = files.with_uploads(sets, attempt.kept if attempt else {})
     facts = {
@@ -85,7 +87,7 @@ def show(request: HttpRequest, item_id: str, attempt: Attempt | None = None) -> 
         "complaints": fields.complaints(sets, attempt.details) if attempt else (),
         "refusal": attempt.error if attempt and not attempt.details else None,
         "key": attempt.key if attempt else str(new_id()),
-        "form_version": forms.form_version(document.form),
+        "form_version": served.form_version,
         "graph": graph.draw(document.components) if isinstance(document, Bundle) else None,
         "forced_manual": settings.PAO_FORCE_MANUAL and not _is_manual(entry),
         **_plan(entry, document, tenant),
@@ -137,7 +139,7 @@ def _is_manual(entry: CatalogEntry) -> bool:
 def _plan(entry: CatalogEntry, document: Document, tenant: str) -> dict[str, Any]:
     """Return the stages of a request, or why none can be made now."""
     try:
-        offer = catalog.offer(entry.entry_id, tenant=tenant)
+        offer = cache.offer(entry.entry_id, tenant=tenant)
         planned = planner.plan(document, offer.definitions(), force_manual=settings.PAO_FORCE_MANUAL)
     except ItemUnavailable as error:
         return {"stages": (), "tasks_total": 0, "unavailable": error.message}

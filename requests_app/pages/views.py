@@ -25,6 +25,7 @@ from requests_app import queries
 from requests_app.domain.states import REQUEST_ACTIVE, RequestState
 from requests_app.download import download
 from requests_app.models import ResourceRequest
+from requests_app.owner import owner_of
 from requests_app.pages import entry as entry_page
 from requests_app.pages.answers import page
 from requests_app.pages.tracking import form_values, track
@@ -63,6 +64,7 @@ def catalog_list(request: HttpRequest) -> HttpResponse:
             for chip in _chips(choices, "category", filters)
         ],
         "is_filtered": bool(filters["q"] or filters["category"]),
+        "category_owners": _category_owners(filters["category"], principal_of(request).tenant),
     }
     return render(request, "catalog_list.html", facts)
 
@@ -111,7 +113,7 @@ def request_detail(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
     principal = principal_of(request)
     found = queries.visible_request(request_id, principal)
     facts = {"tracking": track(found, principal), "values": form_values(found), "keys": fresh_keys()}
-    return render(request, "request_detail.html", facts)
+    return render(request, "request_detail.html", facts | {"owner": owner_of(found)})
 
 
 @require_safe
@@ -181,6 +183,10 @@ def _rows(cursor: str | None, filters: Mapping[str, str], principal: Principal) 
         filters=filters,
         order="-id",
     )
+
+
+def _category_owners(category: str, tenant: str) -> list[str]:
+    return catalog.category_owners(tenant).get(category, []) if category else []
 
 
 def _chips(choices: Mapping[str, str], parameter: str, filters: Mapping[str, str]) -> list[dict[str, Any]]:

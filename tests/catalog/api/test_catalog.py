@@ -180,6 +180,7 @@ def test_what_is_retired_is_shown_to_nobody_and_what_is_unavailable_says_why(api
     assert api("operator").get(f"{LIST}/item-a-test").status_code == 404
 
 
+@pytest.mark.usefixtures("no_second_passes")
 def test_a_list_of_thirty_costs_what_a_list_of_three_costs(api: Api) -> None:
     costs = []
     client = api()
@@ -192,6 +193,7 @@ def test_a_list_of_thirty_costs_what_a_list_of_three_costs(api: Api) -> None:
     assert costs == [4, 4]  # the user, the groups, the generation, the page
 
 
+@pytest.mark.usefixtures("no_second_passes")
 @pytest.mark.parametrize("route", ["", "/form", "/versions"])
 def test_one_entry_of_many_costs_what_one_of_few_costs(api: Api, route: str) -> None:
     costs = []
@@ -223,6 +225,7 @@ def test_nothing_new_is_304_and_a_change_is_200(api: Api, path: str) -> None:
     assert changed.headers["ETag"] != tag
 
 
+@pytest.mark.usefixtures("no_second_passes")
 @pytest.mark.parametrize("path", ["", f"/{ID}", f"/{ID}/form", f"/{ID}/versions"])
 def test_who_polls_asks_the_catalog_nothing_but_its_generation(
     api: Api, path: str, monkeypatch: pytest.MonkeyPatch
