@@ -33,7 +33,7 @@ class SyncRowShape(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     status = serializers.ChoiceField(SyncStatus.values)
-    trigger = serializers.CharField(help_text="What asked for it: api, webhook, poll, command, start.")
+    trigger = serializers.CharField(help_text="What asked for it: api, admin, webhook, poll, command, start.")
     requested_by = serializers.CharField(allow_blank=True)
     ref = serializers.CharField()
     commit = serializers.CharField(allow_blank=True)

@@ -2,12 +2,18 @@
 
 import base64
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db.models.functions import Now
+from pytest_django import Settings
 
+from catalog.models import CatalogSync
+from catalog.refresh import refresh
 from pao.audit.models import AuditEvent
+from pao.core.context import SYSTEM
 from queueops import drain as module
 from queueops import sqs
 from queueops.drain import LONGEST_BODY, drain
@@ -53,6 +59,23 @@ def test_our_message_is_kept_and_its_task_is_stuck(broker: Broker, dead: Resourc
     assert codes(dead) == ("DEAD_LETTERED", ["DEAD_LETTERED"])
     assert AuditEvent.objects.filter(event="queue.dead_letter", subject_id=letter.message_id).count() == 1
     assert broker.dead() == 0
+
+
+def test_the_dead_message_of_a_sync_is_kept_and_the_sync_is_asked_for_again(broker: Broker, settings: Settings) -> None:
+    """No worker could take it, for the database was away, say: the report waits, and gets another message in time."""
+    settings.PAO_CATALOG_REPOSITORY = "https://git.example.com/acme/catalog.git"
+    settings.PAO_CATALOG_POLL_SECONDS = 0
+    report = refresh(by=SYSTEM, trigger="api")
+    send_pending()
+    [message] = broker.receive_all()
+    broker.kill_letter(message.body, message.group)
+    CatalogSync.objects.update(queued_at=Now() - timedelta(hours=1))
+    call_command("relay", "--once")
+
+    letter = DeadLetter.objects.get()
+    assert (letter.cause, letter.job, letter.args) == ("NOT_TAKEN", "catalog.sync", [str(report.pk)])
+    send_pending()
+    assert [again.args for again in broker.receive_all()] == [[str(report.pk)]]
 
 
 def test_a_letter_about_a_task_that_moved_on_changes_nothing_there(broker: Broker, dead: ResourceRequest) -> None:
