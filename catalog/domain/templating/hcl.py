@@ -28,7 +28,7 @@ _IN_TEXT = re.compile(
     r'\\(?:u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[^uU\x00])?|"|\$\$\{|%%\{|[$%]\{|\n|\x00[0-9]+\x00', re.DOTALL
 )
 _IN_HEREDOC = re.compile(r"\$\$\{|%%\{|[$%]\{|\n|\x00[0-9]+\x00")
-_JOINED_BEFORE = re.compile(r'[A-Za-z0-9_.\x00"$%-]\Z')
+_JOINED_BEFORE = re.compile(r'[A-Za-z0-9_.\x00"$%-]')
 _JOINED_AFTER = re.compile(r'[A-Za-z0-9_\x00"]')
 _OPENS_BEFORE = re.compile(r"[$%]+\Z")
 
@@ -147,8 +147,9 @@ class _Reader:
             self.open[-1] = depth + (1 if sign == "{" else -1)
 
     def _bare(self, found: re.Match[str]) -> Iterator[str | _Hole]:
-        before, after = self.text[: found.start()], self.text[found.end() : found.end() + 1]
-        if _JOINED_BEFORE.search(before[-1:]) or _JOINED_AFTER.match(after):
+        start, end = found.span()
+        before, after = self.text[max(start - 1, 0) : start], self.text[end : end + 1]
+        if _JOINED_BEFORE.match(before) or _JOINED_AFTER.match(after):
             reference = self.references[int(found[0].strip("\x00"))]
             raise unwritable(reference, "in HCL a value may not be a part of a name; put quotes around the whole")
         yield from self._hole(found, "bare")

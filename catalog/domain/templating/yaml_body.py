@@ -23,6 +23,8 @@ from pao.core.errors import TemplateError
 _LOADER: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 _MISSING_PLAIN: Mapping[FieldType | None, str] = {"number": "null", "boolean": "null", "multiselect": "null"}
 
+_DEEPEST = 100
+
 # A word of private characters: legal in scalars and comments, and nowhere else in YAML.
 _MARK = re.compile("\ue000([0-9]+)\ue001")
 _BLOCK = re.compile(r"[|>]([+-]?)[ \t]*(?:#.*)?\n(?:[ \t]*\n)*(?P<indent> +)")
@@ -191,21 +193,31 @@ def _without_final_yaml(reference: Reference) -> Reference:
 
 def _problem_of(text: str, *, unique_keys: bool) -> str | None:
     try:
-        if unique_keys:
-            seen: set[int] = set()
-            if any(_has_twins(document, seen) for document in yaml.compose_all(text, Loader=_LOADER)):
-                return "a key comes twice in one mapping"
-        else:
-            for _ in yaml.parse(text, Loader=_LOADER):
-                pass
+        if _is_too_deep(text):
+            return "it is nested too deeply"
+        seen: set[int] = set()
+        documents = yaml.compose_all(text, Loader=_LOADER) if unique_keys else ()
+        if any(_has_twins(document, seen) for document in documents):
+            return "a key comes twice in one mapping"
     except yaml.MarkedYAMLError as problem:
         place = f" (line {problem.problem_mark.line + 1})" if problem.problem_mark else ""
         return f"{problem.problem or problem.context}{place}"
     except yaml.YAMLError:
         return "it holds a character that YAML does not take"
-    except RecursionError:
-        return "it is nested too deeply"
     return None
+
+
+def _is_too_deep(text: str) -> bool:
+    """Read the text to its end, or to where it is nested too deeply: readers take very long then (B04)."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _DEEPEST:
+            return True
+    return False
 
 
 def _has_twins(node: Any, seen: set[int]) -> bool:
