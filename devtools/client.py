@@ -1,6 +1,8 @@
 """PAO's public API as a developer's script would use it, and JIRA's, for looking at what came of a request."""
 
 import base64
+import hashlib
+import hmac
 import json
 import urllib.error
 import urllib.request
@@ -32,6 +34,18 @@ class PaoClient:
         if key:
             headers["Idempotency-Key"] = key
         return call(method, f"{self.address}/api/v1{path}", headers, body)["data"]
+
+
+def deliver(address: str, payload: Any, secret: str) -> Any:
+    """Deliver a push to PAO as GitHub does, signed; return `data` of the answer."""
+    signature = hmac.new(secret.encode(), json.dumps(payload).encode(), hashlib.sha256).hexdigest()
+    headers = {
+        "Content-Type": "application/json",
+        "X-GitHub-Event": "push",
+        "X-GitHub-Delivery": str(uuid.uuid4()),
+        "X-Hub-Signature-256": f"sha256={signature}",
+    }
+    return call("POST", f"{address}/api/v1/webhooks/github", headers, payload)["data"]
 
 
 class JiraClient:

@@ -1,17 +1,19 @@
 """`./dev demo`: the whole of PAO on this machine, running its main job before your eyes.
 
 First act: the author's bundle, by the manual path: three JIRA tickets in dependency order, linked. Second act: an item
-whose REST action's captured output stands in the ticket after it. Then everything keeps running until Ctrl-C.
+whose REST action's captured output stands in the ticket after it. Third act: a platform team pushes, and what it pushed
+is served. Then everything keeps running until Ctrl-C.
 """
 
 import argparse
+import os
 import shutil
 import sys
 import time
 from typing import Any
 
-from devtools import stage
-from devtools.client import Answered, JiraClient, PaoClient
+from devtools import repository, stage
+from devtools.client import Answered, JiraClient, PaoClient, deliver
 from devtools.parts import STATE, Deployment
 from devtools.processes import free_port
 from pao.core.errors import PaoError
@@ -19,6 +21,8 @@ from pao.core.errors import PaoError
 DIRECTORY = STATE / "demo"
 BUNDLE = "bundle-webapp-production"
 INSTANT = "database-instant-sandbox"
+INSTANT_FILE = f"catalog/databases/{INSTANT}.yaml"
+WEBHOOK_SECRET = "pao-demo-only-webhook"  # noqa: S105 - of the demo's own repository, known to everybody
 SECONDS = 60.0
 GLYPHS = {
     "pending": "·",
@@ -54,7 +58,8 @@ def main() -> int:
     if options.fresh:
         shutil.rmtree(DIRECTORY, ignore_errors=True)
     try:
-        with stage.deployment(DIRECTORY, {"PAO_FORCE_MANUAL": "true"}) as deployment:
+        settings = {"PAO_FORCE_MANUAL": "true", "PAO_GITHUB_WEBHOOK_SECRETS": WEBHOOK_SECRET}
+        with stage.deployment(DIRECTORY, settings) as deployment:
             stage.start(deployment)
             stage.show_addresses(deployment)
             _play(deployment)
@@ -71,7 +76,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./dev demo", description=__doc__.splitlines()[0])
-    parser.add_argument("--once", action="store_true", help="end when both acts have been seen and checked")
+    parser.add_argument("--once", action="store_true", help="end when all acts have been seen and checked")
     parser.add_argument("--fresh", action="store_true", help="forget everything of earlier starts")
     return parser.parse_args()
 
@@ -88,6 +93,25 @@ def _play(deployment: Deployment) -> None:
     request = _submit_and_follow(deployment, PaoClient(f"http://127.0.0.1:{port}", "dana"), INSTANT, form)
     automatic.stop()
     _check_output(deployment, request)
+    if "PAO_CATALOG_REPOSITORY" not in os.environ:
+        _push_and_see(deployment, developer)
+
+
+def _push_and_see(deployment: Deployment, developer: PaoClient) -> None:
+    """Change a document, tell PAO as GitHub would, and see the new version served."""
+    print(f"Third act: a platform team pushes version 1.1.0 of {INSTANT}, and GitHub tells PAO.")
+    directory = deployment.directory / "catalog-repository"
+    payload = repository.push(directory, INSTANT_FILE, "version: 1.0.0", "version: 1.1.0")
+    began = time.monotonic()
+    delivery = deliver(deployment.address, payload, WEBHOOK_SECRET)
+    print(f"  POST /api/v1/webhooks/github → {delivery['outcome']} after {(time.monotonic() - began) * 1000:.0f} ms")
+    while (served := developer.get(f"/catalog/{INSTANT}"))["version"] != "1.1.0":
+        deployment.supervisor.revive()
+        if time.monotonic() - began > SECONDS:
+            raise DemoError(f"{INSTANT} is still served as {served['version']} after {SECONDS:.0f} s")
+        time.sleep(0.1)
+    owners = ", ".join(served["owner"]["code_owners"])
+    print(f"  ✔ 1.1.0 is served {time.monotonic() - began:.1f} s after the push, owned by {owners}\n")
 
 
 def _submit_and_follow(deployment: Deployment, developer: PaoClient, item: str, form: dict[str, Any]) -> Any:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -45,6 +46,23 @@ def files() -> dict[str, bytes]:
     """Return path → content of the demo's catalog, with the platform's address as the starter names it."""
     starter = {path.relative_to(STARTER).as_posix(): path for path in STARTER.rglob("*") if path.is_file()}
     return {path: source.read_bytes() for path, source in (starter | _seed()).items()}
+
+
+def push(directory: Path, path: str, old: str, new: str) -> dict[str, Any]:
+    """Commit one replaced text as a platform team would; return what GitHub would deliver about it."""
+    document = directory / path
+    text = document.read_text(encoding="utf-8")
+    document.write_text(text.replace(old, new), encoding="utf-8")
+    _git(directory, "commit", "--quiet", "--all", "--message", f"Change {path}")
+    commit = _git(directory, "rev-parse", "HEAD").strip()
+    return {
+        "ref": "refs/heads/main",
+        "after": commit,
+        "forced": False,
+        "deleted": False,
+        "repository": {"full_name": "/".join(directory.parts[-2:])},
+        "commits": [{"id": commit, "added": [], "removed": [], "modified": [path]}],
+    }
 
 
 def _seed() -> dict[str, Path]:
