@@ -101,7 +101,8 @@ def compile_pattern(pattern: str) -> Callable[[str], bool]:
 
     def matches(value: str) -> bool:
         try:
-            return compiled.fullmatch(value) is not None
+            # Bytes: with text, the engine's wrapper would work out where in it each group stands.
+            return compiled.fullmatch(value.encode()) is not None
         except UnicodeEncodeError:
             return False
 
