@@ -3,17 +3,32 @@
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from pytest_django import Settings
 from rest_framework.test import APIClient, APIRequestFactory, force_authenticate
 
 from fulfillment.actions.rest_api import RestApi
+from fulfillment.dry_run import preview
 from pao.clients.http import HttpDoor
 from requests_app.api.views import RequestsView
 from requests_app.models import UploadedFile
+from requests_app.submit import draft
 from tests.described import as_described
-from tests.factories import UserFactory, bundle, item, rest, serve, ticket
+from tests.factories import (
+    UserFactory,
+    bundle,
+    correlated,
+    item,
+    principal,
+    rest,
+    serve,
+    submitted,
+    ticket,
+)
+from tests.fulfillment.pipeline import run_all
+from tests.pao.clients.server import FaultServer, answer
 from tests.requests_app.ledger import counted
 from tests.requests_app.test_submit import spellings
 
@@ -21,6 +36,7 @@ pytestmark = pytest.mark.django_db
 
 ADDRESS = "/api/v1/requests?dry_run=true"
 TARGET = "https://platform.example.com/"
+CALLING: dict[Any, Callable[..., Any]] = {HttpDoor: HttpDoor.call, RestApi: RestApi.run}
 CANARY = 'Canary/7-"schöner"-<Wert>&+ Ende'
 
 
@@ -37,8 +53,8 @@ def _no_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     def called(*args: Any, **kwargs: Any) -> None:
         raise AssertionError("a dry run called somebody")
 
-    monkeypatch.setattr(HttpDoor, "call", called)
-    monkeypatch.setattr(RestApi, "run", called)
+    for owner, method in CALLING.items():
+        monkeypatch.setattr(owner, method.__name__, called)
 
 
 @pytest.fixture
@@ -49,10 +65,10 @@ def dry_run(api: Callable[..., APIClient]) -> Callable[..., Any]:
         client = api()
         body = {"item_id": item_id, "form_data": {"name": "my-thing"} | ({"basic": basic} if basic else {})}
         before = counted()
-        answer = as_described(client.post(ADDRESS, body, format="json", headers={"Idempotency-Key": "one"}))
-        assert answer.status_code == status, answer.content
+        answered = as_described(client.post(ADDRESS, body, format="json", headers={"Idempotency-Key": "one"}))
+        assert answered.status_code == status, answered.content
         assert counted() == before
-        return answer.json()["data" if status == 200 else "error"]
+        return answered.json()["data" if status == 200 else "error"]
 
     return ask
 
@@ -165,6 +181,49 @@ def test_nothing_that_is_typed_is_taken_for_a_stand_in(dry_run: Callable[..., An
     automatic(call(content='{"x": "{{.current.basic.word}}"}'), fields=[{"id": "word", "name": "W", "type": "string"}])
     typed = "pao0123456789abcde ‹output x of task 1› {{.system.uuid}} pao01…"
     assert only_call(dry_run(word=typed))["body"] == {"x": typed}
+
+
+def test_what_is_shown_is_what_is_sent(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same requests, told and done: they differ in what only the real one has, and in nothing else."""
+    fields = [{"id": "size", "name": "S", "type": "number"}, {"id": "tags", "name": "T", "type": "multiselect"}]
+    body = '{"size": {{.current.basic.size}}, "tags": {{.current.basic.tags}}, "by": "{{.system.user.id}}: '
+    body += '{{.system.uuid}} of {{.system.requestId}}", "at": "{{.output.endpoint}}", "on": "{{.system.date}}"}'
+    created = answer(201, b'{"endpoint": "db-1.internal"}', Content_Type="application/json")
+    with FaultServer([created, created]) as server:
+        settings.PAO_REST_ALLOWED_TARGETS = [server.url]
+        calls = [call(f"{server.url}/x/{{{{.current.name}}}}?a={{{{.current.basic.tags}}}}", body) for _ in range(2)]
+        calls[0]["outputs"] = {"endpoint": "body.endpoint"}
+        automatic(*calls, fields=fields)
+        data = {"name": "my-thing", "basic": {"size": 7, "tags": ['"a', "b c"]}}
+        with correlated():
+            told = preview(draft(entry_id="database-small-test", form_data=data, by=principal()))
+        assert server.requests == []
+        request = submitted("database-small-test", data)
+        for owner, method in CALLING.items():
+            monkeypatch.setattr(owner, method.__name__, method)
+        run_all(request)
+        seen = list(server.requests)
+
+    names = {str(request.pk): "‹id of the request›", "db-1.internal": OUTPUT}
+    names |= {str(task.pk): f"‹id of task {task.sequence_index + 1}›" for task in request.tasks.all()}
+
+    def named(text: str) -> str:
+        for value, name in names.items():
+            text = text.replace(value, name)
+        return text
+
+    assert len(seen) == len(told["tasks"]) == 2
+    for task, real in zip(told["tasks"], seen, strict=True):
+        (shown,) = task["calls"]
+        assert (shown["method"], *_parts(shown["url"])) == (real.method, *_parts(f"{server.url}{real.target}"))
+        assert shown["body"] == json.loads(named(real.body.decode()))
+        assert shown["headers"].items() <= {name.title(): named(text) for name, text in real.headers.items()}.items()
+
+
+def _parts(url: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return an address without its query, and the query, which may be encoded in more than one way."""
+    address, _, query = url.partition("?")
+    return address, parse_qsl(query)
 
 
 # --- order
@@ -300,8 +359,8 @@ def test_it_refuses_what_a_submission_refuses(
     client = api()
     before = counted()
     for address in (ADDRESS, "/api/v1/requests"):
-        answer = as_described(client.post(address, body, format="json"))
-        assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+        refused = as_described(client.post(address, body, format="json"))
+        assert (refused.status_code, refused.json()["error"]["code"]) == (status, code)
     assert counted() == before
 
 
@@ -309,8 +368,8 @@ def test_it_refuses_what_a_submission_refuses(
 def test_a_flag_is_true_or_false(api: Callable[..., APIClient], value: str) -> None:
     serve(item())
     body = {"item_id": "database-small-test", "form_data": {"name": "my-thing"}}
-    answer = api().post(f"/api/v1/requests?dry_run={value}", body, format="json")
-    assert answer.status_code == (202 if value == "" else 400)
+    answered = api().post(f"/api/v1/requests?dry_run={value}", body, format="json")
+    assert answered.status_code == (202 if value == "" else 400)
 
 
 def test_the_route_must_be_given_a_preview() -> None:
@@ -319,8 +378,7 @@ def test_the_route_must_be_given_a_preview() -> None:
         ADDRESS, {"item_id": "database-small-test", "form_data": {"name": "a-b-c"}}, "json"
     )
     force_authenticate(request, UserFactory.create())
-    answer = RequestsView.as_view()(request)
-    assert answer.status_code == 500
+    assert RequestsView.as_view()(request).status_code == 500
 
 
 # --- secrets and files
