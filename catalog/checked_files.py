@@ -19,7 +19,7 @@ from pao.core.ids import new_id
 
 MOST_FINDINGS = 1_000
 """Most findings in the report of a sync, those of refused files first; its counts tell of all."""
-_LIBRARIES = ("PyYAML", "jsonschema", "jmespath", "google-re2")
+_LIBRARIES = ("PyYAML", "jsonschema", "jmespath", "google-re2", "cel-python", "lark")
 _DOMAIN = Path(__file__).resolve().parent
 
 

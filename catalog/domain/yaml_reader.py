@@ -5,6 +5,7 @@ is constructed (hostile-input.md B01-B11, ruling R48).
 import re
 from dataclasses import dataclass
 from itertools import islice
+from sys import intern
 from typing import Any
 
 import yaml
@@ -83,7 +84,7 @@ def _accepted(file: str, text: str, root: Node) -> Reading:
             data = {}
             for key, child in node.entries:
                 keys[*path, key.text] = Span(key.line, key.column, key.start, key.end)
-                data[key.text] = plain(child, (*path, key.text))
+                data[intern(key.text)] = plain(child, (*path, key.text))
             return data
         if node.kind == "list":
             return [plain(child, (*path, index)) for index, child in enumerate(node.items)]

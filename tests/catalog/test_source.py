@@ -233,8 +233,7 @@ def test_history_is_kept_as_far_back_as_is_said(
 ) -> None:
     monkeypatch.setattr(source, "HISTORY", 2)
     first, second, third = (repository.commit({ITEM: f"a: {number}"}) for number in range(3))
-    # A path is copied by links, whatever the depth: only an address is fetched as a remote one is.
-    source.fetch(f"file://{repository.folder}", "main", clone)
+    source.fetch(str(repository.folder), "main", clone)
     assert [source.holds(clone, third, earlier) for earlier in (first, second)] == [False, True]
 
 

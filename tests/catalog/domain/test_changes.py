@@ -92,7 +92,7 @@ TEXTS_OF_ANY = st.sampled_from(
 EDITS = st.lists(st.dictionaries(st.sampled_from(FILES), TEXTS_OF_ANY, min_size=1, max_size=3), min_size=1, max_size=6)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(EDITS)
 def test_any_edits_one_after_another_end_as_a_full_check(edits: list[dict[str, str | None]]) -> None:
     catalog = served()
