@@ -183,6 +183,10 @@ PAO_UPLOAD_MAX_WAITING_BYTES = env.integer(
     most=10_737_418_240,
 )
 
+if PAO_UPLOAD_MAX_WAITING_BYTES < PAO_UPLOAD_MAX_BYTES:
+    raise ImproperlyConfigured(
+        "PAO_UPLOAD_MAX_WAITING_BYTES must not be less than PAO_UPLOAD_MAX_BYTES, or the largest files could not wait."
+    )
 if PAO_TASK_SECONDS >= PAO_LEASE_SECONDS:
     raise ImproperlyConfigured(
         "PAO_TASK_SECONDS must be less than PAO_LEASE_SECONDS, or a live task could be taken over."

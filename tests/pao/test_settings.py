@@ -47,6 +47,7 @@ STARTS: list[tuple[dict[str, str | None], str]] = [
     ({"PAO_UPLOADS_DIR": "static/uploads"}, "PAO_UPLOADS_DIR lies in a folder that is served"),
     ({"PAO_UPLOADS_DIR": "media/../staticfiles"}, "PAO_UPLOADS_DIR lies in a folder that is served"),
     ({"PAO_UPLOADS_DIR": "uploads"}, "started"),
+    ({"PAO_UPLOAD_MAX_WAITING_BYTES": "10485759"}, "PAO_UPLOAD_MAX_WAITING_BYTES must not be less"),
     ({"DEBUG": "true", "PAO_FAILPOINTS": "submit.before_commit=kill"}, "started"),
     (
         {"DEBUG": "true", "PAO_FAILPOINTS": "nowhere=kill"},
