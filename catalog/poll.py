@@ -48,7 +48,7 @@ def _is_my_turn() -> bool:
     if not every:
         return False
     # The first look comes an interval after the first start, which syncs anyway.
-    RemoteHead.objects.bulk_create([RemoteHead(tenant=SYSTEM.tenant, looked_at=now())], ignore_conflicts=True)
+    RemoteHead.objects.get_or_create(tenant=SYSTEM.tenant, defaults={"looked_at": now()})
     due = RemoteHead.objects.filter(tenant=SYSTEM.tenant, looked_at__lte=Now() - timedelta(seconds=every))
     return bool(due.update(looked_at=Now()))
 

@@ -15,7 +15,7 @@ from catalog.source import FOLDERS
 MOST_COMMITS = 2048
 """GitHub's bound: of a push with more commits the payload lists this many."""
 MOST_PATHS = 3000
-"""GitHub's bound: of a commit with more files the payload lists this many."""
+"""A commit that lists so many files may have more; GitHub promises no bound, nor that there is none."""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,20 @@ def test_a_dead_letter_queue_out_of_reach_does_not_stop_the_reaper(monkeypatch: 
     assert done == ["reaped", "purged"]
 
 
+def test_lost_syncs_out_of_reach_do_not_stop_the_look_at_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+
+    def care_for_lost() -> int:
+        raise QueueUnavailable("no database")
+
+    monkeypatch.setattr(relay, "care_for_lost", care_for_lost)
+    monkeypatch.setattr(relay, "poll", lambda: looked.append("looked"))
+
+    with pytest.raises(QueueUnavailable, match="no database"):
+        relay._watch_catalog()
+    assert looked == ["looked"]
+
+
 @pytest.mark.parametrize(("silence", "alive"), [(0.0, True), (LONGEST_SILENCE + 1, False)])
 def test_a_thread_that_hangs_is_not_covered_by_the_other(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, *, silence: float, alive: bool
