@@ -11,6 +11,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from catalog.domain.documents import Form
+from catalog.domain.forms.visibility import hidden_paths
 from pao.api.errors import printable
 from pao.core.context import Principal
 from pao.core.errors import Detail, PayloadTooLarge, RateLimited, UnsupportedMediaType, ValidationFailed
@@ -42,7 +43,10 @@ class Received:
 
 
 def receive(request: HttpRequest, form: Form, values: Mapping[str, Any], *, entry_id: str, by: Principal) -> Received:
-    """Store the files of a post and put them, and those stored before, into the form data that was read from it."""
+    """Store the files of a post and put them, and those stored before, into the form data that was read from it.
+
+    A file for a field that is not shown for this post is neither looked at nor stored.
+    """
     merged = deepcopy(dict(values))
     kept: dict[str, UploadedFile] = {}
     details = [
@@ -51,7 +55,10 @@ def receive(request: HttpRequest, form: Form, values: Mapping[str, Any], *, entr
         if name not in uploads.file_fields(form)
     ]
     left_out = request.POST.getlist(LEFT_OUT)
+    hidden = _hidden(request, form, merged)
     for path in uploads.file_fields(form):
+        if path in hidden:
+            continue
         # Browsers send a control without a file as an empty text beside the hidden id.
         given = next(filter(None, request.POST.getlist(path)), "")
         try:
@@ -84,6 +91,15 @@ def _stored(request: HttpRequest, form: Form, path: str, entry_id: str, by: Prin
         return None
     facts = uploads.checked(path, uploads.file_field(form, path), file)
     return uploads.store(entry_id=entry_id, path=path, file=file, facts=facts, by=by)
+
+
+def _hidden(request: HttpRequest, form: Form, values: Mapping[str, Any]) -> set[str]:
+    """Return the paths of what is not shown for this post: without a script, browsers send files from there as well."""
+    posted = deepcopy(dict(values))
+    for path in uploads.file_fields(form):
+        if path in request.FILES or any(request.POST.getlist(path)):
+            _put(posted, path, {"fileId": path})
+    return {".".join(path) for path in hidden_paths(form, posted)}
 
 
 def _put(values: dict[str, Any], path: str, value: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, Settings
@@ -16,7 +17,7 @@ from pao.core.errors import CallRefused, IdempotencyInProgress, OutcomeUnknown
 from requests_app import progress
 from requests_app.abort import abort
 from requests_app.domain import reasons
-from requests_app.models import ResourceRequest
+from requests_app.models import ResourceRequest, UploadedFile
 from tests.factories import bundle, item, principal, rest, serve, serve_stack, submitted
 from tests.requests_app.steps import Signed, claim_next, complete_next, fail_next
 
@@ -319,6 +320,18 @@ def test_the_server_decides_what_is_shown(signed: Signed, post: dict[str, str], 
         assert not ResourceRequest.objects.exists()
     else:
         assert ResourceRequest.objects.get().form_data == {"name": "orders", "basic": {"size": "small"}}
+
+
+def test_a_file_for_a_hidden_field_is_not_even_looked_at(signed: Signed) -> None:
+    plan = {"id": "plan", "name": "Plan", "type": "file", "visibleWhen": "current.basic.size == 'large'"}
+    serve(item(fields=[CONDITIONAL[0], plan | {"validation": {"accept": ["application/pdf"]}}]))
+    script = SimpleUploadedFile("run.sh", b"#!/bin/sh\n", "text/x-shellscript")
+    post = {"name": "orders", "basic.size": "small", "basic.plan": script, "idempotency_key": str(uuid.uuid4())}
+
+    assert signed().post("/catalog/database-small-test/", post).status_code == 303
+
+    assert ResourceRequest.objects.get().form_data == {"name": "orders", "basic": {"size": "small"}}
+    assert not UploadedFile.objects.exists()
 
 
 def test_what_cannot_be_changed_later_says_so(signed: Signed) -> None:
