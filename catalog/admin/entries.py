@@ -36,7 +36,7 @@ class ModeFilter(admin.SimpleListFilter):
 class CatalogEntryAdmin(ReadOnlyAdmin):
     """Entries in the order of their ids."""
 
-    list_display = ("entry_id", "name", "kind", "category", "mode", "owners", "availability", "version", "warnings")
+    list_display = ("entry_id", "name", "category", "owners", "availability", "version", "warnings")
     list_filter = ("kind", "availability", ModeFilter, "category")
     list_select_related = ("current",)
     search_fields = ("entry_id", "name", "owner_team__exact")

@@ -88,8 +88,8 @@ class CatalogSyncAdmin(ReadOnlyAdmin):
 
     @admin.display(description="counts")
     def outcome(self, obj: CatalogSync) -> str:
-        """Return the counts in one line."""
-        return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in obj.counts.items()) or "–"
+        """Return the counts in one line, without those that are none."""
+        return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in obj.counts.items() if count) or "–"
 
     @admin.display(description="refused files")
     def refused(self, obj: CatalogSync) -> SafeString | str:
