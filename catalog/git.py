@@ -27,6 +27,9 @@ _CONFIGURATION = {
     "gc.autoDetach": "false",
     "maintenance.autoDetach": "false",
     "core.hooksPath": os.devnull,
+    # Also when nobody is left to end it: a line that is all but silent is given up.
+    "http.lowSpeedLimit": "100",
+    "http.lowSpeedTime": "60",
 }
 
 

@@ -46,11 +46,19 @@ def fetch(repository: str, ref: str, clone: Path) -> str:
     is_old = (clone / "HEAD").exists()
     try:
         return _fetch(repository, ref, clone)
-    except CatalogUnavailable:
-        if not is_old or not _has_head(repository, ref):
+    except (CatalogUnavailable, CatalogInvalid) as error:
+        _remove_unfinished(clone)
+        if isinstance(error, CatalogInvalid) or not is_old or not _has_head(repository, ref):
             raise
     discard(clone)
     return _fetch(repository, ref, clone)
+
+
+def _remove_unfinished(clone: Path) -> None:
+    """Remove the files that git did not finish: each may be as large as one may be, and nobody would ask for it."""
+    for unfinished in (clone / "objects").rglob("tmp_*"):
+        if unfinished.is_file():
+            unfinished.unlink()
 
 
 def discard(clone: Path) -> None:

@@ -178,6 +178,7 @@ def test_a_repository_that_is_too_large_is_refused_while_it_comes(
     repository.commit({"film.bin": random.Random(0).randbytes(1024 * 1024)})  # noqa: S311 - what cannot be compressed
     with pytest.raises(CatalogInvalid, match="The repository is too large"):
         source.fetch(str(repository.folder), "main", clone)
+    assert sum(path.stat().st_size for path in clone.rglob("*") if path.is_file()) < 100_000  # nothing stays behind
 
 
 def test_a_submodule_is_passed_over(repository: Repository, clone: Path) -> None:
