@@ -28,7 +28,7 @@ CHECK_SECONDS = 1.0
 LIFE_SECONDS = 300.0
 """After this long all is read anew, whatever the generation says: the net under rows that somebody changed by hand."""
 MOST_BYTES = 2 * 1024 * 1024
-"""Most bytes of documents, as JSON, that are kept: some 900 usual ones. In memory, with its form, one takes 11 times it."""
+"""Most bytes of documents, as JSON, that are kept: some 900 usual ones. In memory one takes some 11 times that."""
 
 Made = TypeVar("Made")
 

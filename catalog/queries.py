@@ -1,10 +1,11 @@
 """Reading the catalog: lists, one entry, and what a request needs of it."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from catalog.models import Availability, CatalogEntry, CatalogGeneration, CatalogVersion, EntryKind
 from catalog.serving import KEPT_VERSIONS
@@ -58,6 +59,23 @@ def entries(tenant: str) -> QuerySet[CatalogEntry]:
 def owned_by(found: QuerySet[CatalogEntry], owner: str) -> QuerySet[CatalogEntry]:
     """Return the entries of a team, and those whose file the owner has by CODEOWNERS."""
     return found.filter(Q(owner_team=owner) | Q(code_owners__contains=[owner]))
+
+
+def facets(found: QuerySet[CatalogEntry]) -> dict[str, list[dict[str, Any]]]:
+    """Return the values that the entries have, by filter, with their counts, the most frequent first; in one query."""
+    columns = {"owner": "owner_team"} | {name: name for name in ("kind", "category", "mode", "availability")}
+    counts: dict[str, Counter[str]] = {name: Counter() for name in columns}
+    for *values, entries_there in found.order_by().values_list(*columns.values()).annotate(Count("pk")):
+        for name, value in zip(columns, values, strict=True):
+            counts[name][value] += entries_there
+    return {
+        name: [{"value": value, "count": count} for value, count in sorted(each.items(), key=_by_count)]
+        for name, each in counts.items()
+    }
+
+
+def _by_count(counted: tuple[str, int]) -> tuple[int, str]:
+    return -counted[1], counted[0]
 
 
 def search(found: QuerySet[CatalogEntry], words: str) -> QuerySet[CatalogEntry]:

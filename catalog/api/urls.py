@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from catalog.api import form, refresh, tools, versions, views, webhooks
+from catalog.api import facets, form, refresh, tools, versions, views, webhooks
 
 urlpatterns = [
     path("catalog", views.CatalogView.as_view(), name="api-catalog"),
+    path("catalog/facets", facets.FacetsView.as_view(), name="api-catalog-facets"),
     path("catalog/refresh", refresh.RefreshView.as_view(), name="api-catalog-refresh"),
     path("catalog/syncs", refresh.SyncsView.as_view(), name="api-catalog-syncs"),
     path("catalog/syncs/<uuid:sync_id>", refresh.SyncView.as_view(), name="api-catalog-sync"),

@@ -2,30 +2,25 @@
 
 from typing import Any, ClassVar
 
-from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from catalog import cache, queries
-from catalog.api.shapes import MODES, EntryDetailShape, EntryShape, entry_row, generation_tag
-from catalog.models import Availability, CatalogEntry, EntryKind
+from catalog import cache
+from catalog.api.filters import FILTER_PARAMETERS, FILTERS, filtered
+from catalog.api.shapes import EntryDetailShape, EntryShape, entry_row, generation_tag
 from pao.api.conditional import IF_NONE_MATCH, NOT_MODIFIED, answered_304
 from pao.api.envelope import answer
 from pao.api.pagination import CURSOR_LIFE, PAGE_PARAMETERS, paginate
 from pao.api.views import ApiView
 from pao.core.clock import now
 
-SHOWN = (Availability.AVAILABLE.value, Availability.UNAVAILABLE.value)
-
 
 class CatalogView(ApiView):
     """The catalog."""
 
-    query_parameters: ClassVar = {
-        "GET": (*PAGE_PARAMETERS, "kind", "category", "owner", "mode", "availability", "q"),
-    }
+    query_parameters: ClassVar = {"GET": (*PAGE_PARAMETERS, *FILTERS)}
 
     @extend_schema(
         operation_id="catalog_list",
@@ -33,12 +28,7 @@ class CatalogView(ApiView):
         parameters=[
             OpenApiParameter("limit", OpenApiTypes.INT, description="1 to 200, default 50."),
             OpenApiParameter("cursor", OpenApiTypes.STR, description="From `page` of an earlier answer."),
-            OpenApiParameter("kind", OpenApiTypes.STR, enum=EntryKind.values),
-            OpenApiParameter("category", OpenApiTypes.STR),
-            OpenApiParameter("owner", OpenApiTypes.STR, description="Team that offers it, or an owner of its file."),
-            OpenApiParameter("mode", OpenApiTypes.STR, enum=MODES),
-            OpenApiParameter("availability", OpenApiTypes.STR, enum=SHOWN),
-            OpenApiParameter("q", OpenApiTypes.STR, description="Words in id, name or description."),
+            *FILTER_PARAMETERS,
             IF_NONE_MATCH,
         ],
         responses={200: EntryShape(many=True), 304: NOT_MODIFIED},
@@ -47,7 +37,7 @@ class CatalogView(ApiView):
         """Return one page of entries in the order of their ids."""
         # The generation first, the rows after it: the tag is never newer than what it stands for.
         generation = cache.generation(tenant=self.principal.tenant)
-        filters, found = self._filtered()
+        filters, found = filtered(self.parameters, tenant=self.principal.tenant)
         tag = generation_tag(generation, *self._page_asked_for())
         if unchanged := answered_304(request, tag):
             return unchanged
@@ -66,19 +56,6 @@ class CatalogView(ApiView):
         """Return what a page depends on beside the generation: who asks, for what, and how old its cursors may be."""
         half_days = now().timestamp() // (CURSOR_LIFE / 2).total_seconds()
         return "list", self.principal.id, sorted(self.request.query_params.items()), half_days
-
-    def _filtered(self) -> tuple[dict[str, Any], QuerySet[CatalogEntry]]:
-        given = self.parameters
-        exact = {
-            "kind": given.choice("kind", EntryKind.values),
-            "category": given.text("category"),
-            "mode": given.choice("mode", MODES),
-            "availability": given.choice("availability", SHOWN),
-        }
-        owner, words = given.text("owner"), given.text("q")
-        found = queries.entries(self.principal.tenant).filter(**{name: value for name, value in exact.items() if value})
-        found = queries.owned_by(found, owner) if owner else found
-        return exact | {"owner": owner, "q": words}, queries.search(found, words) if words else found
 
 
 class EntryView(ApiView):

@@ -11,7 +11,7 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from catalog import cache
-from catalog.models import Availability, CatalogEntry, CatalogVersion
+from catalog.models import Availability, CatalogEntry, CatalogGeneration, CatalogVersion
 from catalog.sync import sync
 from pao.api.pagination import CURSOR_LIFE
 from pao.core.clock import now
@@ -34,6 +34,7 @@ Api = Callable[..., APIClient]
 EXPECTED = """
                                        requester team_mate stranger owner operator auditor anonymous
     GET  catalog                             200       200      200   200      200     200       401
+    GET  catalog/facets                      200       200      200   200      200     200       401
     GET  catalog/database-small-test         200       200      200   200      200     200       401
     GET  catalog/database-small-test/form    200       200      200   200      200     200       401
     GET  catalog/database-small-test/versions 200      200      200   200      200     200       401
@@ -207,10 +208,40 @@ def test_one_entry_of_many_costs_what_one_of_few_costs(api: Api, route: str) -> 
     assert costs == [[4 + own, 2 + own]] * 2  # the user, the groups; once: the generation, the entry
 
 
+# --- counts by filter
+
+
+@pytest.mark.usefixtures("no_second_passes")
+def test_facets_count_what_each_filter_would_show(api: Api) -> None:
+    serve_stack()
+    serve(item("compute-app-test", mode="automatic", category="compute", owner={"team": "compute", "contact": ""}))
+    next_generation()
+    CatalogGeneration.objects.update(category_owners={"compute": ["@acme/compute", "@dana"]})
+    CatalogEntry.objects.filter(entry_id="item-app-test").update(availability=Availability.RETIRED)
+    client = api()
+    facets = as_described(client.get(f"{LIST}/facets")).json()["data"]
+    assert {name: {each["value"]: each["count"] for each in facets[name]} for name in facets} == {
+        "kind": {"CatalogItem": 3, "CatalogBundle": 1},
+        "category": {"databases": 2, "": 1, "compute": 1},
+        "owner": {"platform-databases": 3, "compute": 1},
+        "mode": {"manual": 2, "automatic": 1, "sequential": 1},
+        "availability": {"available": 4},
+    }
+    assert [each["count"] for each in facets["category"]] == [2, 1, 1]
+    assert {each["value"]: each["code_owners"] for each in facets["category"]}["compute"] == ["@acme/compute", "@dana"]
+    some = client.get(f"{LIST}/facets", {"kind": "CatalogItem", "category": "compute"}).json()["data"]
+    assert some["owner"] == [{"value": "compute", "count": 1}]
+    assert cost(client, f"{LIST}/facets") == 4  # the user, the groups, the counts, the owners
+    none = as_described(client.get(f"{LIST}/facets", {"q": "nothing"})).json()["data"]
+    assert set(map(len, none.values())) == {0}
+
+
 # --- what has not changed
 
 
-@pytest.mark.parametrize("path", ["", "?kind=CatalogItem&limit=2", f"/{ID}", f"/{ID}/form", f"/{ID}/versions"])
+@pytest.mark.parametrize(
+    "path", ["", "?kind=CatalogItem&limit=2", "/facets?mode=manual", f"/{ID}", f"/{ID}/form", f"/{ID}/versions"]
+)
 def test_nothing_new_is_304_and_a_change_is_200(api: Api, path: str) -> None:
     serve(item())
     next_generation()
