@@ -30,8 +30,8 @@ def test_browsers_read_a_published_pattern_as_the_server_does(ajv: Program, patt
     assert dict(zip(ODD, answers, strict=True)) == {text: compile_pattern(pattern)(text) for text in ODD}
 
 
-@values_checked(300)
-@given(drawn=st.booleans().flatmap(lambda has: forms_with_data(ECMASCRIPT, of_each=8, has_conditions=has)))
+@values_checked(150)
+@given(drawn=st.booleans().flatmap(lambda has: forms_with_data(ECMASCRIPT, of_each=10, has_conditions=has)))
 def test_browsers_accept_what_the_server_accepts_and_refuse_what_the_schema_can_say(
     ajv: Program, drawn: tuple[Form, list[Any]]
 ) -> None:
