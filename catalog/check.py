@@ -15,9 +15,9 @@ from typing import TextIO
 from catalog.changed_files import difference, touched
 from catalog.check_formats import FORMATS, Outcome
 from catalog.domain import codeowners
-from catalog.domain.checker import check
 from catalog.domain.codes import Profile
 from catalog.domain.findings import Finding, in_order
+from catalog.domain.part import check_part
 from catalog.working_tree import Selection, WorkingTree, locate, read_tree
 from pao.core.errors import PaoError
 
@@ -98,7 +98,7 @@ def _outcomes(options: Options, err: TextIO) -> Iterator[Outcome]:
         asked = _asked(tree, [selection for selection in selections if selection.root == root])
         if options.changed:
             asked &= touched(tree.documents, difference(root, options.changed))
-        findings = [finding for finding in _findings(tree, options.profile) if finding.file in asked]
+        findings = _findings(tree, asked, options.profile)
         yield Outcome(
             options.profile,
             [_shown(root, file) for file in asked],
@@ -111,9 +111,9 @@ def _asked(tree: WorkingTree, selections: Sequence[Selection]) -> set[str]:
     return {file for file in files if any(selection.holds(file) for selection in selections)}
 
 
-def _findings(tree: WorkingTree, profile: Profile) -> Iterator[Finding]:
-    yield from check(tree.documents, profile=profile).findings
-    if tree.code_owners:
+def _findings(tree: WorkingTree, asked: set[str], profile: Profile) -> Iterator[Finding]:
+    yield from check_part(tree.documents, asked, profile=profile)
+    if tree.code_owners and tree.code_owners[0] in asked:
         file, content = tree.code_owners
         yield from codeowners.parse(content.decode("utf-8", "replace"), file=file).problems
 
