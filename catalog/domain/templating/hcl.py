@@ -1,8 +1,9 @@
 """Rendering into HCL, the language of Terraform's files, structure first: its own texts and templates decide.
 
 Each reference gets a place by what it stands in: `bare` as an expression, `text` inside double quotes, `heredoc`, or a
-comment. In texts `${` and `%{` would open an expression, so no value may bring or complete either; in a heredoc a value
-comes as the expression of a quoted text, which nothing in it can leave.
+comment. In texts `${` and `%{` would open an expression, so no value may bring or complete either: the `$` or `%` is
+escaped, in a value and before one. In a heredoc a value comes as the expression of a quoted text, which nothing in it
+can leave.
 """
 
 import re
@@ -18,7 +19,7 @@ from pao.core.errors import TemplateError
 
 _Place = Literal["bare", "text", "heredoc", "line comment", "comment"]
 
-_ESCAPED = re.compile(r'["\\\x00-\x1f\x7f-\x9f]|[$%](?=\{|\Z)|\A\{')
+_ESCAPED = re.compile(r'["\\\x00-\x1f\x7f-\x9f]|[$%](?=\{|\Z)')
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _DEEPEST = 100
 

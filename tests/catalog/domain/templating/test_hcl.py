@@ -27,12 +27,12 @@ from pao.core.errors import TemplateError
         ('a = "${upper({{.current.v}})}"', "c", 'a = "${upper("c")}"'),
         ('a = "${ {b = {{.current.v}}}.b }" # {{.current.v}}', "c", 'a = "${ {b = "c"}.b }" # c'),
         ('a = "%{ if {{.current.v}} }x%{ endif }"', True, 'a = "%{ if true }x%{ endif }"'),
-        ('a = "$${b}{{.current.v}}"', "{c}", 'a = "$${b}\\u007bc}"'),
+        ('a = "$${b}{{.current.v}}"', "{c}", 'a = "$${b}{c}"'),
         # a sign of the author's and a value open nothing together
-        ('a = "${{.current.v}}"', "{b}", 'a = "\\u0024\\u007bb}"'),
+        ('a = "${{.current.v}}"', "{b}", 'a = "\\u0024{b}"'),
         ('a = "${{.current.v}}{b}"', None, 'a = "\\u0024{b}"'),
         ('a = "{{.current.v}}{b}"', "x$", 'a = "x\\u0024{b}"'),
-        ('a = "%%{{.current.v}}"', "{b}", 'a = "\\u0025\\u0025\\u007bb}"'),
+        ('a = "%%{{.current.v}}"', "{b}", 'a = "\\u0025\\u0025{b}"'),
         # heredocs
         ("a = <<E\n{{.current.v}}\nE\nb = 1", "E\n", 'a = <<E\n${"E\\n"}\nE\nb = 1'),
         ("a = <<-E\n  x ${{.current.v}}\n  E\nb = {{.current.v}}", "c", 'a = <<-E\n  x ${"$"}${"c"}\n  E\nb = "c"'),

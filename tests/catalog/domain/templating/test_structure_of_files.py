@@ -67,7 +67,7 @@ def plain(value: Any) -> str:
     return well_formed(json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else text_of(value))
 
 
-@values_checked(150)
+@values_checked(60)
 @given(handful_of_values)
 def test_a_value_arrives_in_yaml_by_the_rules_of_both_versions(drawn: list[Any]) -> None:
     for value in drawn:
@@ -89,7 +89,7 @@ def test_a_value_arrives_in_yaml_by_the_rules_of_both_versions(drawn: list[Any])
         assert repr(yaml_1_1(body)) == repr(yaml_1_2(body)) == repr(expected)
 
 
-@values_checked(150)
+@values_checked(60)
 @given(handful_of_values)
 def test_a_value_arrives_in_hcl_and_opens_no_expression(drawn: list[Any]) -> None:
     for value in drawn:
@@ -109,7 +109,7 @@ def test_a_value_arrives_in_hcl_and_opens_no_expression(drawn: list[Any]) -> Non
         assert lines[8:] == ["  EOF", "last = true", ""]
 
 
-@values_checked(150)
+@values_checked(60)
 @given(handful_of_texts)
 def test_a_value_is_one_part_of_a_path_or_refused(drawn: list[str]) -> None:
     for value in drawn:
@@ -124,7 +124,7 @@ def test_a_value_is_one_part_of_a_path_or_refused(drawn: list[str]) -> None:
         assert path.isprintable()
 
 
-@values_checked(150)
+@values_checked(60)
 @given(handful_of_texts)
 def test_a_value_is_one_part_of_a_branchs_name_or_refused(drawn: list[str]) -> None:
     for value in drawn:
@@ -138,7 +138,7 @@ def test_a_value_is_one_part_of_a_branchs_name_or_refused(drawn: list[str]) -> N
         assert not re.search(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|\.lock(/|$)|\.$|(^|/)\.|//|^-", name)
 
 
-@values_checked(100)
+@values_checked(60)
 @given(handful_of_texts)
 def test_a_workspace_is_a_word_or_refused(drawn: list[str]) -> None:
     for value in drawn:
@@ -149,7 +149,7 @@ def test_a_workspace_is_a_word_or_refused(drawn: list[str]) -> None:
                 render_workspace(WORKSPACE, scope(value))
 
 
-@values_checked(150)
+@values_checked(60)
 @given(handful_of_values)
 def test_the_lines_of_a_message_are_the_authors(drawn: list[Any]) -> None:
     template = parse("Make {{.current.v}}\n\n{{.current.v}} and\nTrailer: {{.current.v}}.")
@@ -159,7 +159,7 @@ def test_the_lines_of_a_message_are_the_authors(drawn: list[Any]) -> None:
         assert len(lines) == 4
 
 
-@values_checked(150)
+@values_checked(60)
 @given(handful_of_values)
 def test_in_markdown_a_value_is_one_span_of_code(drawn: list[Any]) -> None:
     for value in drawn:
@@ -176,7 +176,7 @@ def test_in_markdown_a_value_is_one_span_of_code(drawn: list[Any]) -> None:
         assert inside == line
 
 
-@values_checked(100)
+@values_checked(60)
 @given(handful_of_values)
 def test_in_slack_a_value_opens_no_link(drawn: list[Any]) -> None:
     for value in drawn:
@@ -188,7 +188,7 @@ def test_in_slack_a_value_opens_no_link(drawn: list[Any]) -> None:
         )
 
 
-@values_checked(100)
+@values_checked(60)
 @given(handful_of_texts)
 def test_an_address_is_one_or_refused(drawn: list[str]) -> None:
     for value in drawn:
