@@ -19,7 +19,7 @@ from devtools.rjsf import harness
 from fulfillment.context import load_scope
 from requests_app.models import ResourceRequest
 from tests.browser.conftest import Open
-from tests.browser.test_forms import GROUPS, STEPS
+from tests.browser.test_forms import GROUPS, STEPS, field, group
 from tests.factories import item, serve
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.django_db(transaction=True)]
@@ -160,10 +160,10 @@ def test_a_stock_form_shows_what_the_page_shows(api: Api, library: Page) -> None
     serve(definition)
     draw(library, api, "database-small-test")
     conditional = {
-        field["id"]: f"#root_{group['id']}_{field['id']}"
-        for group in GROUPS
-        for field in group["fields"]
-        if "visibleWhen" in {**group, **field}
+        entry["id"]: f"#root_{each['id']}_{entry['id']}"
+        for each in GROUPS
+        for entry in each["fields"]
+        if "visibleWhen" in {**each, **entry}
     }
 
     def shown() -> set[str]:
@@ -178,6 +178,54 @@ def test_a_stock_form_shows_what_the_page_shows(api: Api, library: Page) -> None
             continue
         choose(library, name, value)
         assert shown() == expected, (name, value)
+
+
+def split(schema: Any) -> tuple[Any, dict[str, Any]]:
+    """Return a step without its `ui:` members, and these as a uiSchema: what Backstage does before it draws."""
+    if not isinstance(schema, dict):
+        return schema, {}
+    hints = {name: value for name, value in schema.items() if name.startswith("ui:")}
+    plain = {name: value for name, value in schema.items() if name not in hints}
+    if "properties" in plain:
+        parts = {name: split(each) for name, each in plain["properties"].items()}
+        plain["properties"] = {name: part for name, (part, _) in parts.items()}
+        hints |= {name: inner for name, (_, inner) in parts.items()}
+    for each in plain.get("allOf", ()):
+        each["then"], inner = split(each["then"])
+        hints |= inner
+    return plain, hints
+
+
+def test_the_steps_of_backstage_are_drawn_with_what_they_can_decide(api: Api, library: Page) -> None:
+    definition = item("database-small-test")
+    definition["input"]["form"]["groups"] = [
+        group(
+            "basic", field("size", "select", enum=["s", "l"]), field("reason", "textarea", "current.basic.size == 'l'")
+        ),
+        group("extra", field("why", required=True), visibleWhen="current.basic.size == 'l'"),
+        group("other", field("far", when="current.basic.size == 'l'", required=True)),
+    ]
+    serve(definition)
+    steps = api().get("/api/v1/catalog/database-small-test/form?ui=backstage").json()["data"]["parameters"]
+
+    def drawn(step: int, data: dict[str, Any]) -> list[str]:
+        schema, hints = split(deepcopy(steps[step]))
+        library.evaluate("form => window.show(form)", {"schema": schema, "uiSchema": hints, "initial": data})
+        expect(library.locator("legend, h5").first).to_have_text(steps[step]["title"])
+        controls = library.locator("form :is(input, select, textarea)")
+        return sorted(
+            set(controls.evaluate_all("all => all.map(each => `${each.type} ${each.name} ${each.required}`)"))
+        )
+
+    small, large = {"basic": {"size": "s"}}, {"basic": {"size": "l"}}
+    size = "radio root_basic_size false"
+    assert drawn(0, {}) == ["text root_name true"]
+    assert drawn(1, small) == [size]
+    assert drawn(1, large) == [size, "textarea root_basic_reason false"]
+    assert drawn(2, small) == []
+    assert drawn(2, large) == ["text root_extra_why true"]
+    # it leans on another step: always there, and for the server to decide
+    assert drawn(3, small) == drawn(3, large) == ["text root_other_far false"]
 
 
 def choose(page: Page, name: str, value: str) -> None:
