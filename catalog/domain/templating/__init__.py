@@ -26,9 +26,7 @@ from catalog.domain.templating.messages import (
 from catalog.domain.templating.scope import ALWAYS_SECRET, Scope, masked
 from catalog.domain.templating.text import (
     RichRun,
-    render_form_value,
     render_header,
-    render_header_name,
     render_label,
     render_line,
     render_rich,
@@ -61,12 +59,10 @@ __all__ = [
     "masked",
     "parse",
     "render_address",
-    "render_form_value",
     "render_git_path",
     "render_git_ref",
     "render_hcl",
     "render_header",
-    "render_header_name",
     "render_json",
     "render_label",
     "render_line",

@@ -18,7 +18,6 @@ LABEL_LIMIT = 255
 
 _NOT_IN_LABEL = re.compile(r"[^\w.:/@+#=-]+")
 _NOT_IN_HEADER = re.compile(r"[^\t\x20-\x7e\xa0-\xff]")
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -33,11 +32,6 @@ class RichRun:
 def render_text(template: Template, scope: Scope) -> str:
     """Return plain text: values as they are, missing ones empty (contract table, plain text)."""
     return "".join(part if isinstance(part, str) else _text(part, scope) for part in template.parts)
-
-
-def render_form_value(template: Template, scope: Scope) -> str:
-    """Return the text of one form-data or query value; the HTTP door encodes it. Missing is empty."""
-    return render_text(template, scope)
 
 
 def render_value(template: Template, scope: Scope) -> Any:
@@ -103,14 +97,6 @@ def render_header(template: Template, scope: Scope) -> str:
             raise TemplateError(f"{reason.capitalize()}.") if isinstance(part, str) else unwritable(part, reason)
         pieces.append(text)
     return "".join(pieces).strip(" \t")
-
-
-def render_header_name(template: Template, scope: Scope) -> str:
-    """Return a header's name. Raises `TemplateError` when it is empty or holds anything but token characters (B50)."""
-    name = render_text(template, scope)
-    if not _HEADER_NAME.fullmatch(name):
-        raise TemplateError(f"The header name {template.text!r} does not become a name of token characters alone.")
-    return name
 
 
 def _text(reference: Reference, scope: Scope) -> str:

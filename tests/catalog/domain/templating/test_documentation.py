@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from catalog.domain import templating
-from catalog.domain.templating import RichRun, Scope, parse
+from catalog.domain.templating import Scope, parse
 from catalog.domain.templating.functions import FUNCTIONS, Function
+from fulfillment.render import RENDERERS
+from pao.clients.jira_text import TextRun
 from pao.core.errors import TemplateError
 
 PAGE = (Path(__file__).parents[4] / "docs" / "templates.md").read_text(encoding="utf-8")
@@ -22,46 +23,44 @@ VALUES: Mapping[str, Any] = {
     "nothing": None,
 }
 
-# renderer, where it writes, and a template in three parts, of which the table shows what becomes of the middle
+# context, where that is, and a template in three parts, of which the table shows what becomes of the middle
 ROWS = [
-    ("render_json", "a whole text in a JSON body", "", '"{{.x}}"', ""),
-    ("render_json", "part of a text in JSON", '"', "x {{.x}}", '"'),
-    ("render_json", "bare in JSON", "", "{{.x}}", ""),
-    ("render_json", "name of a member in JSON", "{", '"{{.x}}"', ": 1}"),
-    ("render_yaml", "unquoted in YAML", "k: ", "{{.x}}", ""),
-    ("render_yaml", "a whole quoted text in YAML", "k: ", '"{{.x}}"', ""),
-    ("render_yaml", "part of a text in YAML", "k: ", "x {{.x}}", ""),
-    ("render_yaml", "in a block of YAML", "k: |\n  ", "x {{.x}}.", "\n"),
-    ("render_yaml", "key in YAML", "", "{{.x}}", ": 1"),
-    ("render_hcl", "bare in HCL", "k = ", "{{.x}}", ""),
-    ("render_hcl", "in a text of HCL", 'k = "', "x {{.x}}", '"'),
-    ("render_hcl", "in a heredoc of HCL", "k = <<E\n", "{{.x}}", "\nE"),
-    ("render_rich", "description of a ticket", "", "{{.x}}", ""),
-    ("render_line", "summary, title, subject", "", "{{.x}}", ""),
-    ("render_label", "label of a ticket", "", "{{.x}}", ""),
-    ("render_url", "path of a URL", "https://h/", "{{.x}}", ""),
-    ("render_url", "query of a URL", "https://h/?q=", "{{.x}}", ""),
-    ("render_header", "value of a header", "", "{{.x}}", ""),
-    ("render_header_name", "name of a header", "", "{{.x}}", ""),
-    ("render_form_value", "value of form data", "", "{{.x}}", ""),
-    ("render_text", "plain text", "", "{{.x}}", ""),
-    ("render_value", "output, input of a component, custom field, variable", "", "{{.x}}", ""),
-    ("render_git_path", "path of a file", "d/", "{{.x}}", ""),
-    ("render_git_ref", "branch or tag", "pao/", "{{.x}}", ""),
-    ("render_workspace", "workspace", "w-", "{{.x}}", ""),
-    ("render_lines", "message of a commit", "", "{{.x}}", ""),
-    ("render_markdown", "text of a pull request", "", "{{.x}}", ""),
-    ("render_slack", "message in Slack", "", "{{.x}}", ""),
-    ("render_address", "address of e-mail", "", "{{.x}}", "@example.com"),
+    ("json-body", "a whole text in a JSON body", "", '"{{.x}}"', ""),
+    ("json-body", "part of a text in JSON", '"', "x {{.x}}", '"'),
+    ("json-body", "bare in JSON", "", "{{.x}}", ""),
+    ("json-body", "name of a member in JSON", "{", '"{{.x}}"', ": 1}"),
+    ("yaml", "unquoted in YAML", "k: ", "{{.x}}", ""),
+    ("yaml", "a whole quoted text in YAML", "k: ", '"{{.x}}"', ""),
+    ("yaml", "part of a text in YAML", "k: ", "x {{.x}}", ""),
+    ("yaml", "in a block of YAML", "k: |\n  ", "x {{.x}}.", "\n"),
+    ("yaml", "key in YAML", "", "{{.x}}", ": 1"),
+    ("hcl", "bare in HCL", "k = ", "{{.x}}", ""),
+    ("hcl", "in a text of HCL", 'k = "', "x {{.x}}", '"'),
+    ("hcl", "in a heredoc of HCL", "k = <<E\n", "{{.x}}", "\nE"),
+    ("jira", "description of a ticket", "", "{{.x}}", ""),
+    ("summary", "summary, title, subject", "", "{{.x}}", ""),
+    ("label", "label of a ticket", "", "{{.x}}", ""),
+    ("url", "path of a URL", "https://h/", "{{.x}}", ""),
+    ("url", "query of a URL", "https://h/?q=", "{{.x}}", ""),
+    ("header", "value of a header", "", "{{.x}}", ""),
+    ("text", "plain text", "", "{{.x}}", ""),
+    ("value", "output, input of a component, custom field, variable", "", "{{.x}}", ""),
+    ("git-path", "path of a file", "d/", "{{.x}}", ""),
+    ("git-ref", "branch or tag", "pao/", "{{.x}}", ""),
+    ("workspace", "workspace", "w-", "{{.x}}", ""),
+    ("lines", "message of a commit", "", "{{.x}}", ""),
+    ("markdown", "text of a pull request", "", "{{.x}}", ""),
+    ("slack", "message in Slack", "", "{{.x}}", ""),
+    ("address", "address of e-mail", "", "{{.x}}", "@example.com"),
 ]
 
 
-def cell(renderer: str, parts: tuple[str, str, str], value: Any) -> str:
+def cell(context: str, parts: tuple[str, str, str], value: Any) -> str:
     """Return what the table says of one value in one place."""
     before, middle, after = parts
     template = parse(f"{before}{middle.replace('{{.x}}', '{{.current.v}}')}{after}")
     try:
-        made = getattr(templating, renderer)(template, Scope(current={"v": value}))
+        made = RENDERERS[context](template, Scope(current={"v": value}))
     except TemplateError:
         return "fails"
     if isinstance(made, tuple):
@@ -74,17 +73,17 @@ def cell(renderer: str, parts: tuple[str, str, str], value: Any) -> str:
     return f"{ticks}{pad}{shown}{pad}{ticks}" if shown else "–"
 
 
-def _run(run: RichRun) -> str:
+def _run(run: TextRun) -> str:
     return f"[code] {' '.join(run.text.split())}" if run.code else run.text
 
 
 def table() -> str:
-    heads = ["renderer", "where", *VALUES]
+    heads = ["template", "where", *VALUES]
     lines = [heads, ["---"] * len(heads)]
     for name, where, *parts in ROWS:
         before, middle, after = parts
         cells = [cell(name, (before, middle, after), value) for value in VALUES.values()]
-        lines.append([f"`{name}`", where, *cells])
+        lines.append([name, where, *cells])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -102,5 +101,5 @@ def test_the_table_of_places_is_what_is_rendered_there() -> None:
     assert table() in PAGE, f"docs/templates.md should hold this table:\n{table()}"
 
 
-def test_the_table_of_places_has_every_renderer() -> None:
-    assert {row[0] for row in ROWS} == {name for name in templating.__all__ if name.startswith("render_")}
+def test_the_table_of_places_has_every_context() -> None:
+    assert {row[0] for row in ROWS} == set(RENDERERS)

@@ -15,7 +15,6 @@ from hypothesis import given
 from catalog.domain.templating import (
     Scope,
     parse,
-    render_form_value,
     render_header,
     render_json,
     render_label,
@@ -84,7 +83,6 @@ def test_plain_text_is_the_authors_text_around_the_value(drawn: list[Any]) -> No
     for value in drawn:
         text = text_of(value)
         assert render_text(AROUND, scope(value)) == f"before {text} between {text} after"
-        assert render_form_value(AROUND, scope(value)) == f"before {text} between {text} after"
 
 
 @values_checked(60)

@@ -8,9 +8,7 @@ from catalog.domain.templating import (
     RichRun,
     Scope,
     parse,
-    render_form_value,
     render_header,
-    render_header_name,
     render_label,
     render_line,
     render_rich,
@@ -45,7 +43,6 @@ def scope(value: Any) -> Scope:
 def test_plain_text(value: Any, text: str) -> None:
     template = parse("<{{.current.v}}>")
     assert render_text(template, scope(value)) == f"<{text}>"
-    assert render_form_value(template, scope(value)) == f"<{text}>"
 
 
 def test_a_number_too_long_to_be_written_is_refused() -> None:
@@ -130,17 +127,6 @@ def test_a_header_refuses_what_would_break_it(value: str) -> None:
 def test_a_header_refuses_a_line_end_of_the_author_too() -> None:
     with pytest.raises(TemplateError, match="line end"):
         render_header(parse("a\nb"), Scope())
-
-
-@pytest.mark.parametrize(("template", "name"), [("X-Team", "X-Team"), ("X-{{.current.v}}", "X-a")])
-def test_a_header_name(template: str, name: str) -> None:
-    assert render_header_name(parse(template), scope("a")) == name
-
-
-@pytest.mark.parametrize("value", [None, "", "a b", "a:", "a\r\n", "ü"])
-def test_a_header_name_is_a_token(value: str | None) -> None:
-    with pytest.raises(TemplateError, match="header name"):
-        render_header_name(parse("{{.current.v}}"), scope(value))
 
 
 def trusted(text: str) -> RichRun:
