@@ -129,6 +129,7 @@ def html_pattern(pattern: str) -> str:
     attribute.
     Takes a pattern without a `pattern_problem`.
     """
+    pattern = portable_pattern(pattern)
     written: list[str] = []
     position = 0
     in_class = False

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from django.core.files.uploadedfile import SimpleUploadedFile
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
 from rest_framework.test import APIClient
 
 from devtools.rjsf import harness
@@ -113,7 +113,7 @@ def test_a_stock_form_and_the_page_give_the_same_current(api: Api, library: Page
     page = open_as()
     page.goto(f"/catalog/{ALL_TYPES}/")
     fill(page, lambda path: page.locator(f"[name='{path}']"))
-    chosen = {"name": "plan.pdf", "mimeType": "application/pdf", "buffer": PLAN}
+    chosen: FilePayload = {"name": "plan.pdf", "mimeType": "application/pdf", "buffer": PLAN}
     page.locator("[name='access.recordsPlan']").set_input_files(chosen)
     picture(page, "form-django")
     page.get_by_role("button", name="Submit request").click()
