@@ -28,7 +28,7 @@ class CatalogSyncAdmin(ReadOnlyAdmin):
     """Syncs, newest first, and the button for another."""
 
     change_list_template = "admin/catalog/catalogsync/change_list.html"
-    list_display = ("created_at", "status", "trigger", "ref", "commit", "generation", "outcome", "finished_at")
+    list_display = ("created_at", "status", "trigger", "outcome", "short_commit", "generation")
     list_filter = ("status", "trigger", "created_at")
     search_fields = ("commit__startswith", "ref__exact", "requested_by__exact")
     search_help_text = "The beginning of a commit, a branch, or who asked."
@@ -87,9 +87,15 @@ class CatalogSyncAdmin(ReadOnlyAdmin):
             yield "Versions of its commit", list_url("catalog_catalogversion", q=obj.commit)
 
     @admin.display(description="counts")
-    def outcome(self, obj: CatalogSync) -> str:
-        """Return the counts in one line, without those that are none."""
-        return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in obj.counts.items() if count) or "–"
+    def outcome(self, obj: CatalogSync) -> SafeString:
+        """Return the counts, without those that are none."""
+        counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in obj.counts.items() if count)
+        return format_html('<span class="reason">{}</span>', counts or "–")
+
+    @admin.display(description="commit", ordering="commit")
+    def short_commit(self, obj: CatalogSync) -> str:
+        """Return the beginning of the commit, which is enough to tell commits apart."""
+        return obj.commit[:8] or "–"
 
     @admin.display(description="refused files")
     def refused(self, obj: CatalogSync) -> SafeString | str:

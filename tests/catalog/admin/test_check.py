@@ -20,7 +20,7 @@ CHECK = "/admin/catalog/catalogentry/check/"
             ITEM.replace("kind: CatalogItem", "kind: CatalogThing"),
             "strict",
             "PAO would not serve this document",
-            "<td>2:7</td><td>error</td><td><code>kind_unknown</code></td>",
+            "2:7 <strong>error</strong> <code>kind_unknown</code>",
         ),
         ("a: [", "relaxed", "PAO would not serve this document", "1 error,"),
         ("a: <script>alert(1)</script>", "strict", "PAO would not serve this document", "&lt;script&gt;"),
