@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from catalog.domain.changes import Recheck
 from catalog.domain.checker import Draft, draft, link
 from catalog.domain.checks_bundle import Candidate
 from catalog.domain.checks_identity import place_of
@@ -25,7 +26,10 @@ def check_part(files: Mapping[str, bytes], part: Collection[str], *, profile: Pr
     Only the nearest name in a hint may be another one: ids are not looked for in every way that YAML can write them.
     """
     documents = {file: content for file, content in files.items() if place_of(file)}
-    asked = {file: draft(file, documents[file], profile=profile) for file in sorted(part) if file in documents}
+    wanted = documents.keys() & set(part)
+    if 2 * len(wanted) > len(documents):
+        return _check_most(documents, wanted, profile)
+    asked = {file: draft(file, documents[file], profile=profile) for file in sorted(wanted)}
     ids = {identifier for each in asked.values() for identifier in (each.id, *each.named) if identifier}
     others = (draft(file, documents[file], profile=profile) for file in _holders(documents, ids) if file not in asked)
     drafts = sorted([*asked.values(), *others], key=lambda each: each.report.file)
@@ -38,6 +42,14 @@ def check_part(files: Mapping[str, bytes], part: Collection[str], *, profile: Pr
     for each in asked.values():
         link(each, claims=claims, candidates=candidates)
     return in_order(finding for each in asked.values() for finding in each.report.findings)
+
+
+def _check_most(documents: Mapping[str, bytes], wanted: Collection[str], profile: Profile) -> tuple[Finding, ...]:
+    """Check all, keeping of each document in memory only what others must know of it."""
+    everything = Recheck(
+        {}, documents.keys(), (), lambda paths: {path: documents[path] for path in paths}, profile=profile
+    )
+    return in_order(finding for each in everything if each.file in wanted for finding in each.findings)
 
 
 def _holders(documents: Mapping[str, bytes], ids: Iterable[str]) -> Iterator[str]:
