@@ -76,15 +76,16 @@
   };
 
   const decide = () => {
-    // Conditions may lean on parts that others hide; without circles, one round for each is enough.
-    for (let round = 0; round < parts.length; round += 1) {
+    // Conditions may lean on parts that others hide: until nothing changes, which without circles is soon.
+    for (let round = 0, isSettled = false; !isSettled && round < parts.length; round += 1) {
+      isSettled = true;
       for (const part of parts) {
-        part.hidden = !holds(conditions.get(part));
+        const isShown = holds(conditions.get(part));
+        isSettled = isSettled && part.hidden !== isShown;
+        part.hidden = !isShown;
       }
     }
-    for (const control of document.querySelectorAll(
-      "[data-visible-when] :is(input, select, textarea)",
-    )) {
+    for (const control of document.querySelectorAll("[data-visible-when] :is(input, select, textarea)")) {
       control.disabled = isHidden(control);
       control.required = control.dataset.required !== undefined;
     }
