@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.domain.codeowner_patterns import MAX_PATTERN_LENGTH, MAX_WILDCARD_PATTERNS
@@ -166,6 +166,7 @@ PATTERN = st.builds(
 PATHS = st.lists(st.sampled_from(["a", "b", "ab", "ba", "*", "?b", "a b", "ä"]), min_size=1, max_size=4).map("/".join)
 
 
+@settings(deadline=None)
 @given(st.lists(PATTERN, min_size=1, max_size=200), PATHS)
 def test_a_file_decides_as_its_last_line_that_decides_alone(patterns: list[str], path: str) -> None:
     """Neither the look-up by name nor the groups change what single lines mean."""
@@ -174,6 +175,7 @@ def test_a_file_decides_as_its_last_line_that_decides_alone(patterns: list[str],
     assert whole.owners_of(path) == tuple(alone[-1:])
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300), PATHS)
 def test_no_text_raises(text: str, path: str) -> None:
     code_owners = parse(text)
