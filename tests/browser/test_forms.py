@@ -5,8 +5,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from catalog.domain.documents import document_from
+from catalog.domain.forms import from_html
+from catalog.domain.forms.visibility import hidden_paths
 from requests_app.models import ResourceRequest
 from tests.browser.conftest import LOOKS, Open, findings
+from tests.catalog.domain.form_cases import LEAVES
 from tests.factories import item, serve
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.django_db(transaction=True)]
@@ -111,6 +115,69 @@ def test_a_script_shows_what_the_values_ask_for(page: Page) -> None:
         assert shown(page) == expected, (name, value)
     page.locator('[name="name"]').fill("orders")
     assert shown(page) == expected - {"nickname"}
+
+
+# Every kind of comparison over every kind of control: one field for each.
+LEANED_ON = [
+    field("text"),
+    field("count", "number", default=5),
+    field("flag", "boolean"),
+    field("pick", "select", enum=["a", 1, 2.5, True]),
+    field("few", "select", enum=["a", 1], default="a"),
+    field("many", "multiselect", enum=["a", 1, 2.5]),
+    field("free", "multiselect"),
+]
+PATHS = ["current.name", *(f"current.basic.{each['id']}" for each in LEANED_ON)]
+ASKED = [leaf.replace("?", path) for leaf in LEAVES for path in PATHS]
+STATES: list[dict[str, list[str]]] = [
+    {},
+    {"name": ["orders"], "basic.text": ["a"], "basic.pick": ["1"], "basic.many": ["a", "1"], "basic.free": ["a"]},
+    {"basic.text": ["1"], "basic.count": ["1"], "basic.flag": ["true"], "basic.pick": ["true"], "basic.few": ["1"]},
+    {"basic.text": ["orders"], "basic.count": [""], "basic.pick": ["2.5"], "basic.many": ["2.5"], "basic.free": ["b"]},
+    {
+        "name": ["a"],
+        "basic.count": ["0.5"],
+        "basic.flag": [],
+        "basic.pick": ["a"],
+        "basic.many": [],
+        "basic.free": [""],
+    },
+]
+
+
+def test_the_script_decides_as_the_server_does(open_as: Open) -> None:
+    definition = item("database-small-test")
+    asked = [field(f"asked{number}", when=condition) for number, condition in enumerate(ASKED)]
+    definition["input"]["form"]["groups"] = [group("basic", *LEANED_ON, *asked)]
+    serve(definition)
+    form = document_from(definition).form
+    page = open_as()
+    page.goto(ENTRY)
+    for state in STATES:
+        page.reload()
+        for name, values in state.items():
+            for control in page.locator(f'[name="{name}"]').all():
+                match control.evaluate("control => control.type"):
+                    case "checkbox":
+                        control.set_checked(control.get_attribute("value") in values)
+                    case "radio" if control.get_attribute("value") in values:
+                        control.check()
+                    case "radio":
+                        pass
+                    case "select-one":
+                        control.select_option(values)
+                    case _:
+                        control.fill("\n".join(values))
+        sent = page.evaluate(
+            "[...new FormData(document.querySelector('main form'))].filter(([name]) => !name.includes('asked'))"
+        )
+        post: dict[str, list[str]] = {}
+        for name, value in sent:
+            post.setdefault(name, []).append(value)
+        hidden = {path[1] for path in hidden_paths(form, from_html(form, post))}
+        expected = {f"asked{number}" for number in range(len(ASKED))} - hidden
+        wrong = {ASKED[int(name.removeprefix("asked"))] for name in shown(page) ^ expected}
+        assert wrong == set(), post
 
 
 def test_what_is_hidden_is_not_sent_and_not_asked_for(page: Page) -> None:

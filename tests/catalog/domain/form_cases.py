@@ -159,7 +159,7 @@ def fields(draw: st.DrawFn, identifier: str, dialect: Dialect) -> Field:
 def conditions(leaned_on: list[tuple[str, Field]]) -> SearchStrategy[str]:
     """Return conditions over some fields, given by the id of their group and themselves."""
     paths = ["current.name", *(f"current.{group}.{field.id}" for group, field in leaned_on)]
-    leaves = st.builds(str.replace, st.sampled_from(_LEAVES), st.just("?"), st.sampled_from(paths))
+    leaves = st.builds(str.replace, st.sampled_from(LEAVES), st.just("?"), st.sampled_from(paths))
     return st.recursive(
         leaves,
         lambda inner: (
@@ -169,7 +169,7 @@ def conditions(leaned_on: list[tuple[str, Field]]) -> SearchStrategy[str]:
     )
 
 
-_LEAVES = (
+LEAVES = (
     "?", "!?", "? == 'a'", "? != 'a'", "? == 1", "1 == ?", "? == true", "? != false", "? == null", "? != null",
     "? in ['a', 1, null]", "!(? in ['a', 2.5])", "'a' in ?", "? < 5", "? >= 0.5", "? == ''", "? == 'orders'",
 )  # fmt: skip
