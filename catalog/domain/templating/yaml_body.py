@@ -28,6 +28,7 @@ _DEEPEST = 100
 # A word of private characters: legal in scalars and comments, and nowhere else in YAML.
 _MARK = re.compile("\ue000([0-9]+)\ue001")
 _BLOCK = re.compile(r"[|>]([+-]?)[ \t]*(?:#.*)?\n(?:[ \t]*\n)*(?P<indent> +)")
+_LINE_END = re.compile("[\n\r\x85\u2028\u2029]")
 _BLOCK_SAFE = re.compile("(?:[^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff])*")
 
 _Parts = tuple[str | Reference, ...]
@@ -127,6 +128,8 @@ def _plan(template: Template) -> _Plan:
 def _pieces(template: Template) -> Iterator[str | _Hole]:
     if _MARK.search(template.text):
         raise TemplateError("The template holds characters for private use.")
+    if template.text.startswith("\ufeff"):
+        raise TemplateError("The template begins with a byte order mark.")
     numbers = iter(range(len(template.references)))
     marked = "".join(
         well_formed(part) if isinstance(part, str) else f"\ue000{next(numbers)}\ue001" for part in template.parts
@@ -171,9 +174,15 @@ def _style(scalar: Any) -> _Style:
 
 def _between(text: str, template: Template) -> Iterator[str | _Hole]:
     """Yield what stands between scalars: references in it stand in comments."""
-    parts = tuple(_parts(text, template))
-    for part in parts:
-        yield part if isinstance(part, str) else _Hole((part,), "comment")
+    line = ""
+    for part in _parts(text, template):
+        if isinstance(part, str):
+            line = _LINE_END.split(line + part)[-1]
+            yield part
+        elif "#" in line:
+            yield _Hole((part,), "comment")
+        else:
+            raise unwritable(part, "in YAML a value stands in a scalar or a comment")
 
 
 def _parts(text: str, template: Template) -> Iterator[str | Reference]:

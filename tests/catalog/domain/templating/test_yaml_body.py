@@ -71,6 +71,9 @@ def test_a_missing_value_follows_its_declared_type(kind: FieldType | None, bare:
         ("---\n- {{.current.v}}\n---\n- 1", 2, "---\n- 2\n---\n- 1"),
         ("? {{.current.v}}\n: 1", "b", "? b\n: 1"),
         ("{a: {{.current.v}}}", {"k": 1}, '{a: {"k": 1}}'),
+        # line ends of every kind
+        ("a: 1\r\nb: {{.current.v}}\r\n# {{.current.v}}\r\n", "x\ny", 'a: 1\r\nb: "x\\ny"\r\n# x y\r\n'),
+        ("a: 1\u2028# {{.current.v}}", "x\u2028y", "a: 1\u2028# x y"),
         # the author's own spelling stays
         ("a:   yes   # {{.current.v}}\nb: 0x10", "x\ny", "a:   yes   # x y\nb: 0x10"),
         ('a: {{"{{"}}}}\nb: {{.current.v}}', 1, "a: {{}}\nb: 1"),
@@ -100,6 +103,7 @@ def test_what_stands_around_a_value_stays(template: str, value: Any, body: str) 
         "%{{.current.v}}\n---\n",
         'a: "{{.current.v}}',
         "a: \ue0000\ue001",
+        "\ufeffa: {{.current.v}}",  # readers drop the mark, and count from behind it
         "a: \x07",
         "[" * 5_000,
     ],
