@@ -5,6 +5,7 @@ Entries are written here alone, inside one transaction: nothing of it shows befo
 
 import hashlib
 import json
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -92,16 +93,26 @@ class Serving:
         self._tell_warnings(placed)
         _prune([each.entry.pk for each in placed if not each.is_same and not each.is_new])
 
-    def look_again(self, *, paths: Iterable[str] | None = None) -> None:
+    def look_again(self, paths: Iterable[str]) -> None:
         """Bring what does not stand in documents up to date – owners, whether an item can be performed.
 
-        Of the entries of the files given, whose last good version is served, or of all that are not retired.
+        `paths` are files that are refused, so that the last good version of their entries is served.
         """
-        entries = self._entries().exclude(availability=Availability.RETIRED)
-        chosen = entries if paths is None else entries.filter(path__in=list(paths))
-        keys = list(chosen.order_by("id").values_list("pk", flat=True))
+        found = self._kept().filter(path__in=list(paths)).order_by("id")
+        self._renew_served(list(found.values_list("pk", flat=True)))
+
+    def give_owners(self) -> None:
+        """Bring the owners of all entries up to date, once CODEOWNERS says something else."""
+        rows = self._kept().order_by("id").values_list("pk", "path", "code_owners")
+        self._renew_served([pk for pk, path, owners in rows if owners != list(self.code_owners.owners_of(path))])
+
+    def _kept(self) -> QuerySet[CatalogEntry]:
+        return self._entries().exclude(availability=Availability.RETIRED)
+
+    def _renew_served(self, keys: Sequence[uuid.UUID]) -> None:
+        """Set the columns of entries by the versions that they serve."""
         for start in range(0, len(keys), PORTION):
-            portion = entries.filter(pk__in=keys[start : start + PORTION]).defer("current__findings")
+            portion = self._kept().filter(pk__in=keys[start : start + PORTION]).defer("current__findings")
             self._write(
                 [
                     entry
@@ -117,7 +128,7 @@ class Serving:
         `held` says which id a file holds, nothing when it is gone; of a file that is refused it says nothing at all,
         and its entry keeps its last version (R42).
         """
-        found = self._entries().exclude(availability=Availability.RETIRED).filter(path__in=list(held))
+        found = self._kept().filter(path__in=list(held))
         entries = found.defer("current__definition", "current__findings")
         retired = [entry for entry in entries if held[entry.path] != entry.entry_id]
         for entry in retired:
@@ -129,7 +140,7 @@ class Serving:
 
     def settle_bundles(self) -> None:
         """Make a bundle unavailable, with the reason, while an item it needs is not offered; and available again."""
-        found = self._entries().filter(kind=EntryKind.BUNDLE).exclude(availability=Availability.RETIRED)
+        found = self._kept().filter(kind=EntryKind.BUNDLE)
         if len(self._items) <= PORTION:
             found = found.filter(Q(entry_id__in=self._bundles) | Q(components__has_any_keys=sorted(self._items)))
         bundles = list(found.defer("current__definition", "current__findings"))

@@ -178,12 +178,12 @@ def _serve(report: CatalogSync, checked: _Checked) -> None:
         held |= {each.file: each.facts.id for each in files if not each.is_refused}
         checked_files.remember(files, checked.blobs, tenant=report.tenant)
         serving.serve([each.entry for each in files if each.entry is not None])
-        serving.look_again(paths=[each.file for each in files if each.is_refused])
+        serving.look_again([each.file for each in files if each.is_refused])
     checked_files.forget(checked.difference.gone, tenant=report.tenant)
     if checked.moved.intersection(codeowners.LOCATIONS):
         if checked.code_owners_file is not None:
             checked_files.remember([checked.code_owners_file], checked.blobs, tenant=report.tenant)
-        serving.look_again()
+        serving.give_owners()
     serving.retire(held)
     serving.settle_bundles()
     serving.refresh_statistics()

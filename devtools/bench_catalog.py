@@ -143,9 +143,13 @@ def _measure(database: str, count: int) -> None:
             taken.append(seconds)
         _line(f"a push of {what}", statistics.median(taken), floor)
         print(f"  {report}")
-    repository.commit({"CODEOWNERS": "* @acme/platform\n"})
-    seconds, report = _synced()
-    _line("a push of CODEOWNERS", seconds, floor)
+    for what, lines in (
+        ("owners for all", "* @acme/platform"),
+        ("owners for some", "* @acme/platform\n*-n1.yaml @acme/one"),
+    ):
+        repository.commit({"CODEOWNERS": lines})
+        seconds, report = _synced()
+        _line(f"a push of {what}", seconds, floor)
     _read()
 
 
