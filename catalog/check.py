@@ -19,7 +19,7 @@ from catalog.domain.codes import Profile
 from catalog.domain.findings import Finding, in_order
 from catalog.domain.part import check_part
 from catalog.working_tree import Selection, WorkingTree, locate, read_tree
-from pao.core.errors import PaoError
+from pao.core.errors import CatalogUnavailable, PaoError
 
 CLEAN, PROBLEMS, COULD_NOT_RUN = 0, 1, 2
 DESCRIPTION = (
@@ -95,6 +95,9 @@ def _outcomes(options: Options, err: TextIO) -> Iterator[Outcome]:
     for root in dict.fromkeys(selection.root for selection in selections):
         tree = read_tree(root)
         _print(err, (f"{_shown(root, link)} is a symbolic link: PAO does not read it." for link in tree.links))
+        if not tree.documents:
+            where = f"{root.name}/: documents stand in catalog/<category>/ and bundles/"
+            raise CatalogUnavailable(f"There is no catalog document in {where}.")
         asked = _asked(tree, [selection for selection in selections if selection.root == root])
         if options.changed:
             asked &= touched(tree.documents, difference(root, options.changed))

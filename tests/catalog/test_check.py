@@ -200,7 +200,7 @@ def test_a_catalog_folder_that_is_a_link_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "root" / "bundles").mkdir(parents=True)
     (tmp_path / "root" / "catalog").symlink_to(tmp_path / "elsewhere")
     answer = Answer(tmp_path / "root")
-    assert (answer.status, answer.places) == (CLEAN, [])
+    assert (answer.status, answer.places) == (COULD_NOT_RUN, [])
 
 
 def test_files_are_named_from_the_current_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,6 +286,16 @@ def branch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     repository.git("switch", "--quiet", "feature")
     monkeypatch.chdir(repository.folder)
     return repository
+
+
+def test_a_path_without_a_document_is_no_clean_catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "catalog").mkdir()
+    (tmp_path / "README.md").write_text("nothing to check", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for path in (".", "README.md", "catalog"):
+        answer = Answer(path)
+        assert (answer.status, answer.out) == (COULD_NOT_RUN, ""), path
+        assert "There is no catalog document in" in answer.err
 
 
 def test_nothing_changed(branch: Repository) -> None:
