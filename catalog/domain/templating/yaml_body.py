@@ -128,8 +128,9 @@ def _plan(template: Template) -> _Plan:
 def _pieces(template: Template) -> Iterator[str | _Hole]:
     if _MARK.search(template.text):
         raise TemplateError("The template holds characters for private use.")
-    if template.text.startswith("\ufeff"):
-        raise TemplateError("The template begins with a byte order mark.")
+    if "\ufeff" in template.text:
+        # Readers do not agree on what it is, and libyaml's marks count from behind it.
+        raise TemplateError("The template holds a byte order mark.")
     numbers = iter(range(len(template.references)))
     marked = "".join(
         well_formed(part) if isinstance(part, str) else f"\ue000{next(numbers)}\ue001" for part in template.parts

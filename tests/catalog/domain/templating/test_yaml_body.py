@@ -103,7 +103,8 @@ def test_what_stands_around_a_value_stays(template: str, value: Any, body: str) 
         "%{{.current.v}}\n---\n",
         'a: "{{.current.v}}',
         "a: \ue0000\ue001",
-        "\ufeffa: {{.current.v}}",  # readers drop the mark, and count from behind it
+        "\ufeffa: {{.current.v}}",
+        'a: 1\n\ufeff\n"b{{.current.v}}',
         "a: \x07",
         "[" * 5_000,
     ],
