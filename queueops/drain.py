@@ -1,12 +1,13 @@
 """Draining the dead-letter queue into the ledger: copied first, deleted there only after the commit.
 
 Whom a dead letter concerns is not this post office's business: the caller gives a function that is told of each one, in
-the transaction that stores it.
+the transaction that stores it, and that may know better why it died.
 """
 
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -17,13 +18,24 @@ from pao.audit import facts
 from pao.core.context import SYSTEM
 from pao.failpoints import failpoint
 from queueops import sqs
-from queueops.models import DeadLetter, DeadLetterCause
+from queueops.models import DeadLetter, DeadLetterCause, DeadLetterStatus
 
 LONGEST_BODY = 4096
 LONGEST_ID = 127
+LONGEST_WORDS = 500
 log = structlog.get_logger(__name__)
 
-Told = Callable[[DeadLetter], None]
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Why a message died, in plain words, and what a person does next."""
+
+    cause: DeadLetterCause
+    explanation: str
+    next_step: str
+
+
+Told = Callable[[DeadLetter], Diagnosis | None]
 
 
 def drain(tell: Told) -> int:
@@ -33,15 +45,28 @@ def drain(tell: Told) -> int:
         with transaction.atomic():
             letter, new = DeadLetter.objects.get_or_create(message_id=message.message_id, defaults=_read(message))
             if new:
+                _explain(letter, tell(letter))
                 facts.dead_letter_arrived(
                     message_id=letter.message_id, group_id=letter.group_id, cause=letter.cause, by=SYSTEM
                 )
-                tell(letter)
         failpoint("drain.before_delete")
         sqs.delete_dead_letter(message.receipt_handle)
         log.warning("dead_letter.drained", message=letter.message_id, cause=letter.cause, job=letter.job)
         moved += 1
     return moved
+
+
+def _explain(letter: DeadLetter, diagnosis: Diagnosis | None) -> None:
+    """Store what the one who was told knows better, and how often the same message was redriven before."""
+    same = DeadLetter.objects.filter(
+        tenant=letter.tenant, group_id=letter.group_id, args=letter.args, status=DeadLetterStatus.REDRIVEN
+    )
+    letter.redrives = same.count() if letter.args else 0
+    if diagnosis is not None:
+        letter.cause = diagnosis.cause
+        letter.explanation = diagnosis.explanation[:LONGEST_WORDS]
+        letter.next_step = diagnosis.next_step[:LONGEST_WORDS]
+    letter.save(update_fields=["redrives", "cause", "explanation", "next_step"])
 
 
 def _read(message: sqs.ReceivedDeadLetter) -> dict[str, Any]:
@@ -52,6 +77,7 @@ def _read(message: sqs.ReceivedDeadLetter) -> dict[str, Any]:
     known = bool(job)
     return {
         "group_id": message.group_id,
+        "deduplication_id": message.deduplication_id,
         "job": job,
         "args": args,
         "body": _storable(message.body)[:LONGEST_BODY],
@@ -62,6 +88,11 @@ def _read(message: sqs.ReceivedDeadLetter) -> dict[str, Any]:
             f"Received {settings.PAO_QUEUE_MAX_RECEIVES} times without being taken."
             if known
             else "The body is no message of PAO; somebody else wrote to the queue."
+        ),
+        "next_step": (
+            "See that workers run and reach the database."
+            if known
+            else "Find out who writes to the queue, then discard it. Nothing runs because of it."
         ),
     }
 

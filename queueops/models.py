@@ -32,9 +32,14 @@ class OutboxMessage(Record):
 
 
 class DeadLetterCause(models.TextChoices):
-    """Why a message died, as far as the message itself shows."""
+    """Why a message died, as far as the message and the ledger show."""
 
     NOT_TAKEN = "NOT_TAKEN", "No worker could take it"
+    WORKER_LOST = "WORKER_LOST", "Workers are lost with it"
+    DATABASE_AWAY = "DATABASE_AWAY", "The database was away"
+    MOVED_ON = "MOVED_ON", "Its task needs it no more"
+    UNKNOWN_TASK = "UNKNOWN_TASK", "The ledger has no such task"
+    UNKNOWN_JOB = "UNKNOWN_JOB", "This PAO has no such job"
     FOREIGN = "FOREIGN", "Not a message of PAO"
 
 
@@ -42,6 +47,8 @@ class DeadLetterStatus(models.TextChoices):
     """What became of a dead letter."""
 
     OPEN = "open", "Open"
+    REDRIVEN = "redriven", "Redriven"
+    DISCARDED = "discarded", "Discarded"
 
 
 class DeadLetter(Record):
@@ -49,14 +56,22 @@ class DeadLetter(Record):
 
     message_id = models.CharField(max_length=100)
     group_id = models.CharField(max_length=128)
+    deduplication_id = models.CharField(max_length=128, blank=True, default="")
     job = models.CharField(max_length=127, blank=True, default="")
     args = models.JSONField(default=list)
     body = models.TextField(help_text="As received, bounded.")
     receives = models.PositiveIntegerField(default=0)
     cause = models.CharField(max_length=31, choices=DeadLetterCause)
     explanation = models.CharField(max_length=500, blank=True, default="")
+    next_step = models.CharField(max_length=500, blank=True, default="")
     sent_at = models.DateTimeField(null=True, blank=True)
     status = models.CharField(max_length=15, choices=DeadLetterStatus, default=DeadLetterStatus.OPEN)
+    redrives = models.PositiveIntegerField(
+        default=0, help_text="How often this message was redriven, in all its lives."
+    )
+    decided_by = models.CharField(max_length=255, blank=True, default="", help_text="Who redrove or discarded it.")
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decision_reason = models.CharField(max_length=500, blank=True, default="")
 
     class Meta:
         ordering = ["-id"]
@@ -65,8 +80,20 @@ class DeadLetter(Record):
             models.CheckConstraint(
                 condition=models.Q(status__in=DeadLetterStatus.values), name="dead_letter_status_known"
             ),
+            models.CheckConstraint(
+                condition=models.Q(status=DeadLetterStatus.OPEN, decided_at__isnull=True, decided_by="")
+                | (
+                    ~models.Q(status=DeadLetterStatus.OPEN)
+                    & models.Q(decided_at__isnull=False)
+                    & ~models.Q(decided_by="")
+                ),
+                name="dead_letter_decided_by_somebody",
+            ),
         ]
-        indexes = [models.Index(fields=["tenant", "status", "-id"], name="dead_letter_by_status")]
+        indexes = [
+            models.Index(fields=["tenant", "status", "-id"], name="dead_letter_by_status"),
+            models.Index(fields=["tenant", "group_id", "id"], name="dead_letter_by_group"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.message_id} ({self.cause})"

@@ -239,6 +239,19 @@ def _go_on(request: ResourceRequest, tasks: list[FulfillmentTask]) -> None:
     if request.state == RequestState.PROCESSING and planner.all_done(tasks):
         transitions.move_request(request, RequestEvent.COMPLETE, reason=reasons.ALL_DONE, by=SYSTEM)
     dispatch.dispatch_ready(request, tasks)
+    _halt_again(request, tasks)
+
+
+def _halt_again(request: ResourceRequest, tasks: Sequence[FulfillmentTask]) -> None:
+    """Fail a request that can go no further: a redrive let one task go on, and left another halted."""
+    if request.state not in REQUEST_ACTIVE or any(
+        task.state in {TaskState.QUEUED, TaskState.PROCESSING} for task in tasks
+    ):
+        return
+    halted = next((task for task in tasks if task.state in {TaskState.FAILED, TaskState.STUCK}), None)
+    if halted is not None:
+        reason = reasons.task_halted(str(halted), Reason(**halted.state_reason))
+        transitions.move_request(request, RequestEvent.FAIL, reason=reason, by=SYSTEM)
 
 
 def _stored_before(lease: Lease, task: FulfillmentTask, state: TaskState) -> bool:

@@ -90,6 +90,43 @@ def dead_letter_arrived(*, message_id: str, group_id: str, cause: str, by: Princ
     _record("queue.dead_letter", by=by, subject="message", subject_id=message_id, payload=payload)
 
 
+def dead_letter_decided(
+    *,
+    message_id: str,
+    tenant: str,
+    group_id: str,
+    decision: str,
+    reason: str,
+    request_id: uuid.UUID | None,
+    by: Principal,
+) -> None:
+    """An operator had a dead letter sent again (`redriven`), or laid it aside (`discarded`)."""
+    _record(
+        f"queue.dead_letter_{decision}",
+        by=by,
+        subject="message",
+        subject_id=message_id,
+        request_id=request_id,
+        tenant=tenant,
+        payload={"group_id": group_id, "reason": reason},
+    )
+
+
+def request_pruned(
+    *, request_id: uuid.UUID, tenant: str, state: str, changed_at: str, counts: dict[str, int], by: Principal
+) -> None:
+    """A request was removed, with all that belonged to it, when its time had come; the audit log outlives it."""
+    _record(
+        "request.pruned",
+        by=by,
+        subject="request",
+        subject_id=request_id,
+        request_id=request_id,
+        tenant=tenant,
+        payload={"state": state, "changed_at": changed_at, **counts},
+    )
+
+
 def _record(
     event: str,
     *,

@@ -9,10 +9,10 @@
     ├── Unauthenticated · Forbidden
     │   └── SignatureInvalid
     ├── NotFound
-    │   └── CatalogItemNotFound · RequestNotFound
+    │   └── CatalogItemNotFound · RequestNotFound · MessageNotFound
     ├── Conflict                the caller is right, the moment is wrong
     │   ├── InvalidTransition     · ItemUnavailable       · FormChanged
-    │   └── IdempotencyInProgress · SyncInProgress
+    │   └── IdempotencyInProgress · SyncInProgress · StaleMessage
     ├── RateLimited
     ├── Unavailable             a part that PAO needs does not answer
     │   └── DatabaseUnavailable · QueueUnavailable · CatalogUnavailable
@@ -184,6 +184,13 @@ class RequestNotFound(NotFound):
     next_step = "Look the id up among your requests."
 
 
+class MessageNotFound(NotFound):
+    """PAO has no such message."""
+
+    code = "MESSAGE_NOT_FOUND"
+    next_step = "Look the id up among the messages of the queue, or among the dead letters."
+
+
 class Conflict(PaoError):
     """The present state does not allow this."""
 
@@ -225,6 +232,13 @@ class SyncInProgress(Conflict):
     code = "SYNC_IN_PROGRESS"
     next_step = "Wait for it to end; it takes the newest commit."
     retryable = True
+
+
+class StaleMessage(Conflict):
+    """The message would do nothing: what it asks for has moved on."""
+
+    code = "STALE_MESSAGE"
+    next_step = "Discard it; when its request waits for a decision, decide there."
 
 
 class RateLimited(PaoError):

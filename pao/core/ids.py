@@ -4,6 +4,7 @@ import secrets
 import threading
 import time
 import uuid
+from datetime import datetime
 
 _lock = threading.Lock()
 _last = 0
@@ -25,6 +26,15 @@ def new_id() -> uuid.UUID:
             value = _last + 1 + secrets.randbits(24)
         _last = value
     return uuid.UUID(int=value)
+
+
+def first_id_at(moment: datetime) -> uuid.UUID:
+    """Return the least id that `new_id` could make at a moment: what came later has a greater one.
+
+    So a question about a time is answered by the index of the key.
+    """
+    milliseconds = int(moment.timestamp() * 1000)
+    return uuid.UUID(int=(milliseconds & (1 << 48) - 1) << 80 | 0x7 << 76 | 0x2 << 62)
 
 
 def unguessable_id() -> uuid.UUID:

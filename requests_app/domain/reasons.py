@@ -43,13 +43,14 @@ LOST_TOO_OFTEN = Reason(
     "Every worker that took it was lost.",
     "Find out in the workers' logs why they die on it, then retry or abort.",
 )
+REDRIVEN = Reason("REDRIVEN", "An operator had its dead letter sent to the queue again.", "Nothing: a worker takes it.")
 MESSAGE_LOST = Reason(
     "MESSAGE_LOST", "Its messages did not reach any worker.", "Check the queue and the workers, then retry or abort."
 )
 DEAD_LETTERED = Reason(
     "DEAD_LETTERED",
     "Its message was received again and again, and no worker could take it.",
-    "Check the workers and the database, then retry or abort.",
+    "Check the workers and the database, then redrive the dead letter, retry or abort.",
 )
 
 
@@ -79,3 +80,7 @@ def lost_after_abort(marker: str) -> Reason:
 def task_halted(task_name: str, cause: Reason) -> Reason:
     """Return the reason of a request that has failed because one of its tasks has."""
     return Reason(cause.code, f"{task_name}: {cause.sentence}", cause.next_step)
+
+
+NEVER_TAKEN = frozenset({MESSAGE_LOST.code, DEAD_LETTERED.code})
+"""Why a task is stuck that no worker has begun at its attempt: the message may be sent again as it was."""

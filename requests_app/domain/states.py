@@ -26,6 +26,7 @@ class RequestEvent(StrEnum):
     START = "start"
     COMPLETE = "complete"
     FAIL = "fail"
+    REDRIVE = "redrive"
     RETRY = "retry"
     ABORT = "abort"
 
@@ -52,6 +53,7 @@ class TaskEvent(StrEnum):
     RECOVER = "recover"
     HOLD = "hold"
     STICK = "stick"
+    REDRIVE = "redrive"
     RETRY = "retry"
     SKIP = "skip"
 
@@ -69,6 +71,7 @@ REQUEST_MOVES: Mapping[tuple[RequestState, RequestEvent], RequestState] = {
     (_R.PROCESSING, _RE.ABORT): _R.ABORTED,
     (_R.RETRYING, _RE.ABORT): _R.ABORTED,
     (_R.FAILED, _RE.ABORT): _R.ABORTED,
+    (_R.FAILED, _RE.REDRIVE): _R.RETRYING,
 }
 
 _T, _TE = TaskState, TaskEvent
@@ -88,6 +91,7 @@ TASK_MOVES: Mapping[tuple[TaskState, TaskEvent], TaskState] = {
     (_T.QUEUED, _TE.SKIP): _T.SKIPPED,
     (_T.FAILED, _TE.SKIP): _T.SKIPPED,
     (_T.STUCK, _TE.SKIP): _T.SKIPPED,
+    (_T.STUCK, _TE.REDRIVE): _T.QUEUED,
 }
 
 REQUEST_END: frozenset[RequestState] = frozenset({_R.COMPLETED, _R.ABORTED})

@@ -20,17 +20,14 @@ from catalog import deliveries
 from catalog.poll import poll
 from catalog.refresh import care_for_lost
 from catalog.sync import sync
+from fulfillment.dead_letters import take_in
 from fulfillment.reaper import reap
 from pao.api.idempotency import purge_expired
 from pao.core.clock import monotonic
 from pao.core.context import SYSTEM
 from pao.core.errors import PaoError
 from queueops.drain import drain
-from queueops.models import DeadLetter
 from queueops.relay import send_pending, wait_for_outbox
-from requests_app import progress
-from requests_app.dispatch import JOB, read
-from requests_app.domain.reasons import DEAD_LETTERED
 from requests_app.uploads import purge_waiting
 
 IDLE_SECONDS = 1.0
@@ -149,7 +146,7 @@ def _reap() -> None:
 
 
 def _drain() -> None:
-    drain(_mark_stuck)
+    drain(take_in)
 
 
 def _purge() -> None:
@@ -171,13 +168,3 @@ def _show_life() -> None:
     _last_good[threading.current_thread().name] = monotonic()
     if settings.PAO_WORKER_LIVENESS_FILE and min(_last_good.values()) > monotonic() - LONGEST_SILENCE:
         Path(settings.PAO_WORKER_LIVENESS_FILE).touch()
-
-
-def _mark_stuck(letter: DeadLetter) -> None:
-    """Tell the ledger that a task's message is dead; a letter about nothing we know stays a letter."""
-    try:
-        task_id, attempt = read(letter.args)
-    except ValueError:
-        return
-    if letter.job == JOB:
-        progress.mark_stuck(task_id, attempt, reason=DEAD_LETTERED)

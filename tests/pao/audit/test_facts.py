@@ -85,6 +85,31 @@ def row() -> tuple[Any, ...]:
             ("queue.dead_letter", "otto", "session", "message", "m-1", None),
             {"group_id": "g-1", "cause": "FOREIGN"},
         ),
+        (
+            lambda: facts.dead_letter_decided(
+                message_id="m-1",
+                tenant="default",
+                group_id="g-1",
+                decision="redriven",
+                reason="workers are back",
+                request_id=REQUEST,
+                by=OTTO,
+            ),
+            ("queue.dead_letter_redriven", "otto", "session", "message", "m-1", REQUEST),
+            {"group_id": "g-1", "reason": "workers are back"},
+        ),
+        (
+            lambda: facts.request_pruned(
+                request_id=REQUEST,
+                tenant="default",
+                state="completed",
+                changed_at="2026-01-01T00:00:00+00:00",
+                counts={"tasks": 3},
+                by=OTTO,
+            ),
+            ("request.pruned", "otto", "session", "request", str(REQUEST), REQUEST),
+            {"state": "completed", "changed_at": "2026-01-01T00:00:00+00:00", "tasks": 3},
+        ),
     ],
     ids=[
         "request moved",
@@ -94,6 +119,8 @@ def row() -> tuple[Any, ...]:
         "webhook taken",
         "webhooks refused",
         "dead letter arrived",
+        "dead letter decided",
+        "request pruned",
     ],
 )
 def test_a_fact_is_one_row_with_its_actor(

@@ -3,11 +3,13 @@
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from pao.core import ids
-from pao.core.ids import new_id
+from pao.core.clock import now
+from pao.core.ids import first_id_at, new_id
 
 
 def _are_version_7(made: list[uuid.UUID]) -> bool:
@@ -30,6 +32,15 @@ def test_the_order_does_not_depend_on_the_clock(monkeypatch: pytest.MonkeyPatch,
     made = [new_id() for _ in range(1000)]
     assert made == sorted(made)
     assert _are_version_7(made)
+
+
+def test_what_is_made_later_has_a_greater_id_than_the_first_of_a_moment() -> None:
+    moment = datetime(2026, 11, 24, 12, 0, 0, 5000, tzinfo=UTC)
+    first = first_id_at(moment)
+    assert _are_version_7([first])
+    assert first.int >> 80 == int(moment.timestamp() * 1000)
+    assert first_id_at(moment - timedelta(milliseconds=1)) < first < first_id_at(moment + timedelta(milliseconds=1))
+    assert first_id_at(now() - timedelta(days=1)) < new_id() < first_id_at(now() + timedelta(days=1))
 
 
 def test_an_id_tells_the_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:

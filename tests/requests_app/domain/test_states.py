@@ -31,6 +31,7 @@ REQUESTS = """
     retrying    abort     aborted
     failed      retry     retrying
     failed      abort     aborted
+    failed      redrive   retrying
 """
 
 # from, event, to: the same page, "Task states"
@@ -50,6 +51,7 @@ TASKS = """
     failed      skip      skipped
     stuck       retry     pending
     stuck       skip      skipped
+    stuck       redrive   queued
 """
 
 
