@@ -32,8 +32,11 @@ from catalog.domain.templating import (
     render_workspace,
     render_yaml,
 )
+from catalog.domain.templating.values import LONGEST_TEXT
 from pao.clients.jira_text import TextRun
+from pao.core.errors import TemplateError
 
+LONGEST_CONFIG = 4 * LONGEST_TEXT
 _SUFFIX = "Template"
 
 
@@ -74,14 +77,32 @@ _CARRIES_SECRETS = frozenset(
 
 
 def render_action(action_type: str, config: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
-    """Return the rendered config of an action. Raises `TemplateError` with the reference and the reason."""
+    """Return the rendered config of an action. Raises `TemplateError` with the reference and the reason.
+
+    All templates of an action together become no longer than four of the longest: they are sent, and kept in memory.
+    """
     without_secrets = masked(scope)
     written: dict[Path, Any] = {}
+    length = 0
     for field in schemas().template_fields(action_type, config):
         seen = scope if (action_type, field.context) in _CARRIES_SECRETS else without_secrets
         written[field.path] = RENDERERS[field.context](parse(field.text), seen)
+        length += length_of(written[field.path])
+        if length > LONGEST_CONFIG:
+            raise TemplateError(f"All templates of the action together become longer than {LONGEST_CONFIG} characters.")
     rendered: dict[str, Any] = _rebuilt(config, (), written)
     return rendered
+
+
+def length_of(rendered: Any) -> int:
+    """Return how many characters a rendered template holds, a number or a switch as none."""
+    if isinstance(rendered, str):
+        return len(rendered)
+    if isinstance(rendered, TextRun):
+        return len(rendered.text)
+    if isinstance(rendered, Mapping):
+        return sum(map(length_of, rendered.values()))
+    return sum(map(length_of, rendered)) if isinstance(rendered, list | tuple) else 0
 
 
 def _rebuilt(node: Any, path: Path, written: Mapping[Path, Any]) -> Any:

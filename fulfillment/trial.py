@@ -21,7 +21,8 @@ from catalog.domain.templating import (
     parse,
     render_value,
 )
-from fulfillment.render import RENDERERS
+from catalog.domain.templating.values import text_of
+from fulfillment.render import LONGEST_CONFIG, RENDERERS, length_of
 from pao.core.errors import TemplateError, TemplateSyntaxError
 
 State = Literal["value", "missing", "unknown"]
@@ -30,6 +31,22 @@ Path = tuple[str | int, ...]
 # Searching the nearest name takes its time: a hostile body could ask for a million searches.
 _MOST_KNOWN = 300
 _MOST_HINTS = 20
+LONGEST_VALUE = 500
+"""Characters of a referenced value that are shown beside its reference."""
+
+
+class Budget:
+    """How much one trial may still tell: a small body could ask for the same long value thousands of times."""
+
+    def __init__(self) -> None:
+        """Begin with what all templates of an action may become together."""
+        self._left = LONGEST_CONFIG
+
+    def spend(self, value: Any) -> None:
+        """Count what is told. Raises `TemplateError` when it is more than one trial may tell."""
+        self._left -= length_of(value)
+        if self._left < 0:
+            raise TemplateError(f"Not shown: all of this trial together is longer than {LONGEST_CONFIG} characters.")
 
 
 @dataclass(frozen=True)
@@ -91,7 +108,7 @@ def try_template(text: str, *, context: str, namespaces: Mapping[str, Any], type
         _given(reference, scope, known if index < _MOST_HINTS else ())
         for index, reference in enumerate(template.references)
     )
-    return Trial((tried((), context, template, scope, references),))
+    return Trial((tried((), context, template, scope, references, Budget()),))
 
 
 def parsed(text: str, path: Path, context: str) -> Template | TriedTemplate:
@@ -103,12 +120,18 @@ def parsed(text: str, path: Path, context: str) -> Template | TriedTemplate:
 
 
 def tried(
-    path: Path, context: str, template: Template, scope: Scope, references: tuple[TriedReference, ...]
+    path: Path,
+    context: str,
+    template: Template,
+    scope: Scope,
+    references: tuple[TriedReference, ...],
+    budget: Budget,
 ) -> TriedTemplate:
     """Return the template with what it says in a context of the schemas, or `input` for a component's."""
     render = render_value if context == "input" else RENDERERS[context]
     try:
         output = _shown(render(template, scope))
+        budget.spend([output, [reference.value for reference in references]])
     except TemplateError as error:
         return TriedTemplate(path, context, template.text, error=error.message, references=references)
     return TriedTemplate(path, context, template.text, output, references=references)
@@ -141,7 +164,11 @@ def tried_reference(
 ) -> TriedReference:
     """Return a reference as a trial tells of it."""
     functions = tuple(call.function for call in reference.functions)
-    return TriedReference(str(reference), functions, state, source, value, hint)
+    return TriedReference(str(reference), functions, state, source, _cut(value), hint)
+
+
+def _cut(value: Any) -> Any:
+    return value if length_of(value) <= LONGEST_VALUE else f"{text_of(value)[:LONGEST_VALUE]}…"
 
 
 def _paths(value: Any, start: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

@@ -1,7 +1,7 @@
 """Trying all templates of a document: what each would say, which fields nothing uses, which references lead nowhere."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from catalog.domain import forms
@@ -18,7 +18,7 @@ from catalog.domain.references import (
 )
 from catalog.domain.schemas import schemas
 from catalog.domain.templating import MISSING, Reference, Scope, masked
-from fulfillment.trial import Path, State, Trial, TriedReference, TriedTemplate, parsed, tried, tried_reference
+from fulfillment.trial import Budget, Path, State, Trial, TriedReference, TriedTemplate, parsed, tried, tried_reference
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,9 @@ class _Values:
     """What a trial fills templates with, and what is known of it."""
 
     scope: Scope
-    targets: Targets = field(default_factory=dict)
-    sources: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+    budget: Budget
+    targets: Targets
+    sources: Mapping[tuple[str, ...], str]
 
 
 def try_document(
@@ -71,12 +72,13 @@ def _in_document(
     )
     fixed = {**SYSTEM_TARGETS, **form_targets(data), **metadata_targets(data)}
     sources = _field_sources(data, current, given=given)
+    budget = Budget()
     for index, component in mappings(data.get("components")):
         for name, text in mapping(component.get("inputs")).items():
-            values = _Values(scope, fixed, sources)
+            values = _Values(scope, budget, fixed, sources)
             yield _try(("components", index, "inputs", name), "input", str(text), values)
     for section in SECTIONS:
-        values = _Values(scope, dict(fixed), dict(sources))
+        values = _Values(scope, budget, dict(fixed), dict(sources))
         for path, action in actions(data, section):
             for place, context, text in _templates_of(action):
                 yield _try((*path, *place), context, text, values)
@@ -110,7 +112,7 @@ def _with_outputs(values: _Values, path: Path, action: Mapping[str, Any], given:
         if known.secret:
             secrets.add(target)
     scope = replace(values.scope, output=output, secret_paths=frozenset(secrets))
-    return _Values(scope, {**values.targets, **targets}, sources)
+    return _Values(scope, values.budget, {**values.targets, **targets}, sources)
 
 
 def _try(path: Path, context: str, text: str, values: _Values) -> TriedTemplate:
@@ -118,7 +120,7 @@ def _try(path: Path, context: str, text: str, values: _Values) -> TriedTemplate:
     if isinstance(template, TriedTemplate):
         return template
     references = tuple(_known(reference, values) for reference in template.references)
-    return tried(path, context, template, values.scope, references)
+    return tried(path, context, template, values.scope, references, values.budget)
 
 
 def _known(reference: Reference, values: _Values) -> TriedReference:

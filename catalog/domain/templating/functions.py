@@ -7,18 +7,19 @@ Except for `default` and `required`, nothing in gives nothing out. Functions on 
 import base64
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import quote
 
-from catalog.domain.templating.values import MISSING, UnwritableError, is_missing, json_of, text_of
+from catalog.domain.templating.values import LONGEST_TEXT, MISSING, UnwritableError, is_missing, json_of, text_of
 from catalog.domain.templating.yaml_values import yaml_of
 
 Argument = str | int | float | bool
 
 _KINDS: Mapping[str, tuple[type, ...]] = {"text": (str,), "count": (int,), "value": (str, int, float, bool)}
+_TOO_LONG = f"it becomes longer than {LONGEST_TEXT} characters"
 _DATE_DIRECTIVE = re.compile(r"%(.?)", re.DOTALL)
 _DATE_DIRECTIVES = frozenset("YmdHMSyjBbAaz%")
 
@@ -51,11 +52,23 @@ class Function:
 
 
 def apply(name: str, value: Any, arguments: tuple[Argument, ...]) -> Any:
-    """Return what the function makes of the value. Raises `UnwritableError` with a reason when it cannot take it."""
+    """Return what the function makes of the value.
+
+    Raises `UnwritableError` with a reason when it cannot take it, or would make more than `LONGEST_TEXT` of it.
+    """
     function = FUNCTIONS[name]
     if is_missing(value) and not function.takes_missing:
         return MISSING
-    return function.apply(value, *arguments)
+    made = function.apply(value, *arguments)
+    if _length(made) > LONGEST_TEXT:
+        raise UnwritableError(_TOO_LONG)
+    return made
+
+
+def _length(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value)
+    return sum(_length(entry) for entry in value) if isinstance(value, list | tuple) else 0
 
 
 def slug(text: str) -> str:
@@ -86,14 +99,33 @@ def _required(value: Any, reason: str = "a value is required here") -> Any:
 def _on_text(change: Callable[..., str]) -> Callable[..., Any]:
     def apply_to(value: Any, *arguments: Argument) -> Any:
         if isinstance(value, list | tuple):
-            return [change(text_of(entry), *arguments) for entry in value]
+            return list(_bounded(change(text_of(entry), *arguments) for entry in value))
         return change(text_of(value), *arguments)
 
     return apply_to
 
 
+def _bounded(entries: Iterable[str]) -> Iterator[str]:
+    length = 0
+    for entry in entries:
+        length += len(entry)
+        if length > LONGEST_TEXT:
+            raise UnwritableError(_TOO_LONG)
+        yield entry
+
+
+def _replace(text: str, old: str, new: str) -> str:
+    if len(text) + text.count(old) * (len(new) - len(old)) > LONGEST_TEXT:
+        raise UnwritableError(_TOO_LONG)
+    return text.replace(old, new)
+
+
 def _join(value: Any, separator: str = ", ") -> str:
-    return separator.join(text_of(entry) for entry in value) if isinstance(value, list | tuple) else text_of(value)
+    if not isinstance(value, list | tuple):
+        return text_of(value)
+    if len(value) * len(separator) > LONGEST_TEXT:
+        raise UnwritableError(_TOO_LONG)
+    return separator.join(text_of(entry) for entry in value)
 
 
 def _b64encode(value: Any) -> str:
@@ -133,9 +165,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "upper": Function(_on_text(str.upper), "upper case"),
     "lower": Function(_on_text(str.lower), "lower case"),
     "trim": Function(_on_text(str.strip), "without white space at both ends"),
-    "replace": Function(
-        _on_text(str.replace), "every occurrence of the first argument as the second", ("text", "text")
-    ),
+    "replace": Function(_on_text(_replace), "every occurrence of the first argument as the second", ("text", "text")),
     "slug": Function(_on_text(slug), "lower-case ASCII letters and digits with single hyphens between"),
     "truncate": Function(_on_text(truncate), "at most that many characters; what is cut ends in `…`", ("count",)),
     "join": Function(_join, "the entries of a list with the argument (else `, `) between", ("text",), optional=1),

@@ -14,6 +14,8 @@ from catalog.domain.templating.scope import Scope, evaluate, unwritable, written
 from pao.core.errors import TemplateError
 
 WORKSPACE_LIMIT = 90
+LONGEST_NAME = 4096
+"""Characters of a path, a branch or a tag; file systems and GitHub take no longer ones."""
 
 _CONTEXT_BY_ENDING: Mapping[str, str] = {
     # Terraform reads the texts of this JSON as templates of its own, and JSON cannot keep a value from being one.
@@ -28,7 +30,9 @@ _CONTEXT_BY_ENDING: Mapping[str, str] = {
 _STANDING_FOR_A_VALUE = "v"
 
 _NOT_IN_PATH = re.compile(r'[/\\:*?"<>|]')
-_OF_GIT = frozenset({".git", "git~1"})
+# As git itself refuses it for the sake of Windows: another case, dots and blanks at the end, short names of 8.3.
+_OF_GIT = re.compile(r"(?:\.git|git~[0-9]+)[. ]*(?::.*)?", re.IGNORECASE)
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 _NOT_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{")
 _NOT_IN_WORKSPACE = re.compile(r"[^A-Za-z0-9_-]", re.ASCII)
 
@@ -97,8 +101,10 @@ def path_problem_of(path: str) -> str | None:
     for segment in path.split("/"):
         if segment in {"", ".", ".."}:
             return "has a segment that is empty, . or .."
-        if segment.lower() in _OF_GIT:
+        if _OF_GIT.fullmatch(segment):
             return "reaches into git's own folder"
+        if segment[-1] in ". " or _DEVICE.fullmatch(segment):
+            return "has a segment that Windows would read as another name"
     return None
 
 
@@ -147,6 +153,8 @@ def _joined(template: Template, scope: Scope, problem_of: _PartRule) -> str:
     name = ""
     for part in template.parts:
         name += part if isinstance(part, str) else _value(part, scope, problem_of, is_first=name[-1:] in {"", "/"})
+        if len(name) > LONGEST_NAME:
+            raise TemplateError(f"What the template becomes is no name: it is longer than {LONGEST_NAME} characters.")
     return name
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from catalog.domain.templating.grammar import Reference, Template
 from catalog.domain.templating.scope import Scope, evaluate, unwritable, written, written_as_json
 from catalog.domain.templating.text import one_line
-from catalog.domain.templating.values import UnwritableError, is_missing, text_of, well_formed
+from catalog.domain.templating.values import UnwritableError, is_missing, joined, text_of, well_formed
 from pao.core.errors import TemplateError
 
 _Place = Literal["bare", "text", "heredoc", "line comment", "comment"]
@@ -50,7 +50,7 @@ def render_hcl(template: Template, scope: Scope) -> str:
     Raises `TemplateError` when the template's own texts are not closed, or a reference stands within a name.
     """
     plan = template.planned(_plan)
-    return "".join(piece if isinstance(piece, str) else _fill(piece, scope) for piece in plan)
+    return joined(piece if isinstance(piece, str) else _fill(piece, scope) for piece in plan)
 
 
 def hcl_problem(template: Template) -> str | None:

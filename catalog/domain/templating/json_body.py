@@ -13,7 +13,7 @@ from typing import Any, Literal, NoReturn
 from catalog.domain.documents import FieldType
 from catalog.domain.templating.grammar import Reference, Template
 from catalog.domain.templating.scope import Scope, evaluate, unwritable, written, written_as_json
-from catalog.domain.templating.values import MISSING, well_formed
+from catalog.domain.templating.values import MISSING, joined, well_formed
 from pao.core.errors import TemplateError
 
 _MISSING_BARE: Mapping[FieldType | None, str] = {"number": "0", "boolean": "false", "multiselect": "[]"}
@@ -49,7 +49,7 @@ def render_json(template: Template, scope: Scope) -> str:
     twice, or a value has no JSON form.
     """
     plan = template.planned(_plan)
-    body = "".join(piece if isinstance(piece, str) else _fill(piece, scope) for piece in plan.pieces)
+    body = joined(piece if isinstance(piece, str) else _fill(piece, scope) for piece in plan.pieces)
     problem = _problem_of(body, unique_names=plan.has_names)
     if problem:
         raise TemplateError(f"The rendered body is not JSON that can be sent: {problem}.")

@@ -6,11 +6,13 @@ Every function is pure and substitutes once: what a value contains is never read
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from catalog.domain.templating.grammar import Reference, Template
 from catalog.domain.templating.scope import Scope, evaluate, masked, unwritable, written, written_as_json
-from catalog.domain.templating.values import MISSING, well_formed, without_controls
+from catalog.domain.templating.values import LONGEST_TEXT, MISSING, joined, too_long, well_formed, without_controls
 from pao.core.errors import TemplateError
 
 SUMMARY_LIMIT = 255
@@ -31,7 +33,7 @@ class RichRun:
 
 def render_text(template: Template, scope: Scope) -> str:
     """Return plain text: values as they are, missing ones empty (contract table, plain text)."""
-    return "".join(part if isinstance(part, str) else _text(part, scope) for part in template.parts)
+    return joined(part if isinstance(part, str) else _text(part, scope) for part in template.parts)
 
 
 def render_value(template: Template, scope: Scope) -> Any:
@@ -52,13 +54,20 @@ def render_rich(template: Template, scope: Scope) -> tuple[RichRun, ...]:
     dropped. A secret comes as `[secret]` even when the scope is not masked: a ticket is no vault (B61).
     """
     runs: list[RichRun] = []
-    for run in _runs(template, masked(scope)):
-        last = runs[-1] if runs else None
-        if last and last.trusted == run.trusted and not (last.code or run.code):
-            runs[-1] = RichRun(last.text + run.text, run.trusted)
-        elif run.text:
-            runs.append(run)
+    said = (run for run in _runs(template, masked(scope)) if run.text)
+    for (trusted, code), group in groupby(_within_bounds(said), key=attrgetter("trusted", "code")):
+        alike = list(group)
+        runs += alike if code else [RichRun("".join(run.text for run in alike), trusted)]
     return tuple(runs)
+
+
+def _within_bounds(runs: Iterator[RichRun]) -> Iterator[RichRun]:
+    length = 0
+    for run in runs:
+        length += len(run.text)
+        if length > LONGEST_TEXT:
+            raise too_long()
+        yield run
 
 
 def render_line(template: Template, scope: Scope, limit: int = SUMMARY_LIMIT) -> str:
@@ -89,14 +98,15 @@ def render_header(template: Template, scope: Scope) -> str:
 
     Raises `TemplateError` when it holds CR, LF, another control character, or a character outside Latin-1 (B50).
     """
-    pieces: list[str] = []
-    for part in template.parts:
-        text = part if isinstance(part, str) else _text(part, scope)
-        if _NOT_IN_HEADER.search(text):
-            reason = "a header takes no line end, control character or character outside Latin-1"
-            raise TemplateError(f"{reason.capitalize()}.") if isinstance(part, str) else unwritable(part, reason)
-        pieces.append(text)
-    return "".join(pieces).strip(" \t")
+    return joined(_in_header(part, scope) for part in template.parts).strip(" \t")
+
+
+def _in_header(part: str | Reference, scope: Scope) -> str:
+    text = part if isinstance(part, str) else _text(part, scope)
+    if _NOT_IN_HEADER.search(text):
+        reason = "a header takes no line end, control character or character outside Latin-1"
+        raise TemplateError(f"{reason.capitalize()}.") if isinstance(part, str) else unwritable(part, reason)
+    return text
 
 
 def _text(reference: Reference, scope: Scope) -> str:

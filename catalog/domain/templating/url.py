@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote
 
 from catalog.domain.templating.grammar import Reference, Template
 from catalog.domain.templating.scope import Scope, evaluate, unwritable, written
+from catalog.domain.templating.values import joined
 from pao.core.errors import TemplateError
 
 _AUTHORITY = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?=[/?#]|\Z)", re.ASCII)
@@ -34,8 +35,8 @@ def render_url(template: Template, scope: Scope) -> str:
     Raises `TemplateError` for these, for a variable in scheme, host, port or user information, and for a secret.
     """
     plan = template.planned(_plan)
-    path = "/".join(_segment(segment, scope) for segment in plan.segments)
-    tail = "".join(part if isinstance(part, str) else _encoded(part, scope) for part in plan.tail)
+    path = joined(f"/{_segment(segment, scope)}" for segment in plan.segments).removeprefix("/")
+    tail = joined(part if isinstance(part, str) else _encoded(part, scope) for part in plan.tail)
     return f"{plan.authority}{path}{tail}"
 
 

@@ -6,9 +6,11 @@ Values are plain data as JSON has it: text, numbers, booleans, None, lists and m
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any, Final
+
+from pao.core.errors import TemplateError
 
 
 class Missing(Enum):
@@ -22,12 +24,35 @@ MISSING: Final = Missing.MISSING
 
 MASK: Final = "[secret]"
 
+LONGEST_TEXT: Final = 1_048_576
+"""Characters that a value may become, and a template may say: no body beyond it is sent anywhere (B54, B58)."""
+
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class UnwritableError(ValueError):
     """A value has no text form, or a function cannot take it. The message is a reason without the value itself."""
+
+
+def joined(pieces: Iterable[str]) -> str:
+    """Return the pieces as one text, taking no more of them than fit.
+
+    Raises `TemplateError` beyond `LONGEST_TEXT`: a few hundred characters of template can ask for a gigabyte.
+    """
+    taken: list[str] = []
+    length = 0
+    for piece in pieces:
+        length += len(piece)
+        if length > LONGEST_TEXT:
+            raise too_long()
+        taken.append(piece)
+    return "".join(taken)
+
+
+def too_long() -> TemplateError:
+    """Return the error of a template that would become longer than `LONGEST_TEXT`."""
+    return TemplateError(f"The template would become longer than {LONGEST_TEXT} characters.")
 
 
 def is_missing(value: object) -> bool:

@@ -16,7 +16,7 @@ from catalog.domain.documents import FieldType
 from catalog.domain.templating.grammar import Reference, Template
 from catalog.domain.templating.scope import Scope, evaluate, unwritable, written, written_as_json
 from catalog.domain.templating.text import one_line
-from catalog.domain.templating.values import MISSING, UnwritableError, well_formed
+from catalog.domain.templating.values import MISSING, UnwritableError, joined, well_formed
 from catalog.domain.templating.yaml_values import plain_or_quoted, quoted_text, yaml_of
 from pao.core.errors import TemplateError
 
@@ -64,7 +64,7 @@ def render_yaml(template: Template, scope: Scope) -> str:
     value has no YAML form.
     """
     plan = template.planned(_plan)
-    body = "".join(piece if isinstance(piece, str) else _fill(piece, scope) for piece in plan)
+    body = joined(piece if isinstance(piece, str) else _fill(piece, scope) for piece in plan)
     problem = _problem_of(body, unique_keys=any(isinstance(piece, _Hole) and piece.is_key for piece in plan))
     if problem:
         raise TemplateError(f"The rendered text is not YAML that can be written: {problem}.")
@@ -83,7 +83,7 @@ def yaml_problem(template: Template) -> str | None:
 def _fill(hole: _Hole, scope: Scope) -> str:
     if hole.lone is not None:
         return _whole(hole.lone, hole.style, scope)
-    text = "".join(part if isinstance(part, str) else _part(part, hole, scope) for part in hole.parts)
+    text = joined(part if isinstance(part, str) else _part(part, hole, scope) for part in hole.parts)
     if hole.style == "comment":
         return text
     if hole.style == "block":

@@ -38,6 +38,28 @@ def test_a_value_in_a_message(render: Render, value: Any, text: str) -> None:
     assert render(parse("<{{.current.v}}>"), Scope(current={"v": value})) == text
 
 
+@pytest.mark.parametrize(
+    ("render", "template", "value", "text"),
+    [
+        pytest.param(render_lines, "m\n\n{{v}}", "Signed-off-by: x", "m\n\n- Signed-off-by: x", id="a trailer"),
+        pytest.param(
+            render_lines, "{{v}}{{v}}", "skip-checks: true", "- skip-checks: trueskip-checks: true", id="begun"
+        ),
+        pytest.param(render_lines, "by: {{v}}", "a: b", "by: a: b", id="no trailer: the author began the line"),
+        pytest.param(render_lines, "m {{v}}", "[skip ci] [CI Skip]", "m (skip ci) (CI Skip)", id="stops a workflow"),
+        pytest.param(render_lines, "m {{v}}", "Closes #12, GH-3", "m Closes # 12, GH- 3", id="closes issues"),
+        pytest.param(render_lines, "m {{v}}", "@org/team a@b.example", "m @ org/team a@b.example", id="calls people"),
+        pytest.param(render_markdown, "| a | {{v}} |", "x | y", "| a | `x \\| y` |", id="a cell more"),
+        pytest.param(render_markdown, "a {{v}}", "x | y", "a `x | y`", id="no table, no escape"),
+        pytest.param(render_markdown, "<div>\n{{v}}", "</div>@all", "<div>\n`&lt;/div>@all`", id="out of HTML"),
+        pytest.param(render_markdown, "1 < 2 {{v}}", "<b>", "1 < 2 `<b>`", id="no HTML, no escape"),
+    ],
+)
+def test_a_value_says_nothing_to_machines(render: Render, template: str, value: str, text: str) -> None:
+    parsed = parse(template.replace("{{v}}", "{{.current.v}}"))
+    assert render(parsed, Scope(current={"v": value})) == text
+
+
 @pytest.mark.parametrize("render", [render_lines, render_markdown, render_slack])
 def test_a_secret_comes_as_the_mask(render: Render) -> None:
     scope = Scope(current={"v": "swordfish"}, secret_paths=frozenset({("current", "v")}))
