@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 from celery.exceptions import Reject
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import close_old_connections
 
 from catalog.models import CatalogSync
 from catalog.refresh import JOB, LONGEST_SECONDS, NOT_ENDED, read
@@ -15,6 +15,7 @@ from pao.celery import app
 from pao.core.clock import monotonic
 from pao.core.context import Principal, correlated
 from pao.core.errors import PaoError, SyncInProgress
+from pao.database import AWAY
 
 PATIENCE_SECONDS = 60.0
 LOOK_SECONDS = 0.5
@@ -34,7 +35,7 @@ def perform(*args: Any, **keywords: Any) -> str:
     close_old_connections()
     try:
         return carry_out(sync_id, deadline=monotonic() + PATIENCE_SECONDS)
-    except (OperationalError, InterfaceError) as error:
+    except AWAY as error:
         raise Reject(f"the database is away: {error}", requeue=False) from error
 
 
@@ -55,7 +56,7 @@ def carry_out(sync_id: uuid.UUID, *, deadline: float) -> str:
                 log.warning("catalog.sync_waits", sync=str(report.pk))
                 return "waiting"
             sleep(LOOK_SECONDS)
-        except (OperationalError, InterfaceError):
+        except AWAY:
             raise
         except PaoError as error:
             log.warning("catalog.sync_failed", sync=str(report.pk), code=error.code, error=error.message)

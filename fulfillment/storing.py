@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import structlog
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import connection, transaction
 
 from pao.core.clock import monotonic
+from pao.database import AWAY
 
 RECORD_SECONDS = 20.0
 PAUSE_SECONDS = 0.5
@@ -27,7 +28,7 @@ def patiently(store: Callable[[], Stored], task_id: uuid.UUID) -> Stored:
         try:
             with transaction.atomic():
                 return store()
-        except (OperationalError, InterfaceError):
+        except AWAY:
             if monotonic() > give_up:
                 raise
             log.warning("record.database_away", task=str(task_id))

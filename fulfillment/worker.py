@@ -6,10 +6,11 @@ import uuid
 from typing import Any
 
 from celery.exceptions import Reject
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import close_old_connections
 
 from fulfillment import runner
 from pao.celery import app
+from pao.database import AWAY
 from requests_app.dispatch import JOB, read
 
 
@@ -26,5 +27,5 @@ def perform(*args: Any, **keywords: Any) -> str:
     close_old_connections()
     try:
         return runner.perform(task_id, attempt, f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}")
-    except (OperationalError, InterfaceError) as error:
+    except AWAY as error:
         raise Reject(f"the database is away: {error}", requeue=False) from error

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg
 import pytest
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -41,3 +42,29 @@ def lose_answer_of_commit(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, *,
 
     monkeypatch.setattr(BaseDatabaseWrapper, "_commit", lose)
     return commits
+
+
+@contextmanager
+def read_only_database() -> Iterator[None]:
+    """Let every new connection meet a database that takes no writes, as a primary does that is none any more."""
+    options = connection.settings_dict["OPTIONS"]
+    before = options.get("options", "")
+    connection.close()
+    options["options"] = f"{before} -c default_transaction_read_only=on"
+    try:
+        yield
+    finally:
+        options["options"] = before
+        connection.close()
+
+
+def end_all_connections() -> int:
+    """Let the server end every other connection to the database of the tests, as its restart does; return how many."""
+    parameters = connection.get_connection_params()
+    known = {name: parameters[name] for name in ("dbname", "user", "password", "host", "port") if name in parameters}
+    with psycopg.connect(**known) as other:
+        ended = other.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        ).fetchall()
+    return len(ended)

@@ -9,7 +9,6 @@ from typing import Any, NoReturn
 import structlog
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.db import InterfaceError, OperationalError
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.authentication import BaseAuthentication
@@ -20,6 +19,7 @@ from pao.audit import facts
 from pao.core.clock import monotonic
 from pao.core.context import Principal
 from pao.core.errors import PayloadTooLarge, SignatureInvalid, WebhooksOff
+from pao.database import AWAY
 
 HEADER = "X-Hub-Signature-256"
 MOST_BYTES = 25 * 1024 * 1024
@@ -111,7 +111,7 @@ def _audit(reason: str, count: int) -> None:
     """Store the fact; a database that is away must not make a stranger's call look like a fault of ours."""
     try:
         facts.webhooks_refused(source="github", reason=reason, count=count, by=STRANGER)
-    except (OperationalError, InterfaceError) as error:
+    except AWAY as error:
         log.warning("webhook.refusal_not_audited", error=str(error))
 
 

@@ -16,7 +16,6 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.core import exceptions as django_exceptions
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse
 from django.http.request import RawPostDataException, UnreadablePostError
 from rest_framework import exceptions as rest
@@ -27,6 +26,7 @@ from pao.api.envelope import Envelope, EnvelopeRenderer
 from pao.core import errors
 from pao.core.context import correlation_id
 from pao.core.errors import Detail, PaoError
+from pao.database import AWAY
 
 log = structlog.get_logger(__name__)
 
@@ -252,5 +252,5 @@ _TRANSLATIONS: Sequence[tuple[tuple[type[Exception], ...], Callable[[Any], PaoEr
     ((RawPostDataException, UnreadablePostError), lambda _: errors.MalformedJson("The body could not be read.")),
     ((django_exceptions.BadRequest, django_exceptions.SuspiciousOperation), lambda _: errors.BadInput()),
     ((django_exceptions.ValidationError,), _model_refused),
-    ((OperationalError, InterfaceError), lambda _: errors.DatabaseUnavailable()),
+    (AWAY, lambda _: errors.DatabaseUnavailable()),
 )

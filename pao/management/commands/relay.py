@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 
 from catalog import deliveries
 from catalog.poll import poll
@@ -26,6 +26,7 @@ from pao.api.idempotency import purge_expired
 from pao.core.clock import monotonic
 from pao.core.context import SYSTEM
 from pao.core.errors import PaoError
+from pao.database import AWAY
 from queueops.drain import drain
 from queueops.relay import send_pending, wait_for_outbox
 from requests_app.uploads import purge_waiting
@@ -80,7 +81,7 @@ def _sync_at_start() -> None:
         return
     try:
         sync(by=SYSTEM, trigger="start")
-    except (OperationalError, InterfaceError, PaoError) as error:
+    except (*AWAY, PaoError) as error:
         log.warning("relay.sync_failed", error=str(error))
     finally:
         connection.close()
@@ -96,7 +97,7 @@ def _repeat(step: Callable[[], None], interval: float, stopping: threading.Event
             _show_life()
         except Exception as error:
             trouble = min(LONGEST_PAUSE, trouble * 2 or 0.2)
-            is_defect = not isinstance(error, OperationalError | InterfaceError | PaoError)
+            is_defect = not isinstance(error, (*AWAY, PaoError))
             where = threading.current_thread().name
             log.warning("relay.trouble", step=where, error=str(error), pause=trouble, exc_info=is_defect)
             connection.close()
