@@ -6,6 +6,7 @@ machine; the ratios of one run count. It runs in one process against an embedded
 
 import argparse
 import json
+import logging
 import os
 import shutil
 import statistics
@@ -21,6 +22,7 @@ import django
 import psycopg
 import yaml
 
+from devtools import bench_forms, bench_templates
 from devtools.parts import ROOT, STATE
 from devtools.postgres import EmbeddedPostgres
 
@@ -34,10 +36,6 @@ ITEMS = {
 BUNDLE = "bundle-webapp-standard"
 FAMILIES_TO_A_BUNDLE = 5
 PUSHES = 5
-VALUES = {
-    "name": "orders",
-    "basic": {"instanceName": "orders-db", "instanceClass": "db.t3.small", "storageSize": 100},
-}
 
 
 def documents(count: int) -> dict[str, str]:
@@ -91,7 +89,9 @@ def main(arguments: list[str]) -> int:
         for count in options.documents:
             _prepare(postgres.url, DIRECTORY / f"repository-{count}")
             _measure(postgres.url, count)
-        _measure_small()
+    print()
+    bench_templates.main()
+    bench_forms.main()
     return 0
 
 
@@ -106,6 +106,7 @@ def _prepare(database: str, repository: Path) -> None:
         "PAO_FORCE_MANUAL": "true",
     }
     django.setup()
+    logging.disable(logging.INFO)  # a line for each sync would hide the figures
     from django.conf import settings
     from django.core.management import call_command
 
@@ -211,39 +212,6 @@ def _counted() -> Iterator[list[str]]:
 
     with connection.execute_wrapper(note):
         yield statements
-
-
-def _measure_small() -> None:
-    """Print what one ticket and one form cost, without any input or output."""
-    from catalog.domain import forms
-    from catalog.domain.documents import item_from
-    from catalog.domain.templating import Scope
-    from fulfillment.render import render_action
-
-    name = next(iter(ITEMS))
-    definition = yaml.load((STARTER / ITEMS[name] / f"{name}.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
-    item = item_from(definition)
-    scope = Scope(
-        current=VALUES,
-        metadata={name: definition["metadata"]},
-        system={"user": {"email": "dana@example.com"}, "requestId": "0197"},
-    )
-    ticket = item.manual[0]
-    text = json.dumps(definition)
-    floor = _each(lambda: json.loads(text))
-    print(f"\n{'JSON of the document (floor)':<30}{floor * 1e6:>8.0f} µs")
-    for what, work in (
-        ("rendering a JIRA ticket", lambda: render_action(ticket.type, ticket.config, scope)),
-        ("validating a form", lambda: forms.validate(item.form, VALUES)),
-    ):
-        seconds = _each(work)
-        print(f"{what:<30}{seconds * 1e6:>8.0f} µs {seconds / floor:>8.1f} times the floor")
-
-
-def _each(work: Callable[[], object], times: int = 2_000) -> float:
-    """Return the seconds of one call, the median of five runs of many."""
-    work()
-    return statistics.median(_seconds(lambda: [work() for _ in range(times)]) / times for _ in range(5))
 
 
 def _seconds(work: Callable[[], object]) -> float:
