@@ -1,5 +1,7 @@
 """The reaper marks and explains what has stopped moving; it runs nothing itself."""
 
+import uuid
+
 import pytest
 from django.db import connections
 from pytest_django import Settings
@@ -10,6 +12,7 @@ from fulfillment.reaper import MOST_SENDS, Reaped, reap
 from pao.core.errors import QueueUnavailable
 from queueops.models import OutboxMessage
 from queueops.sqs import QueueCounters
+from requests_app import progress
 from requests_app.models import FulfillmentTask, ResourceRequest
 from tests.factories import item, serve, submitted
 from tests.fulfillment.pipeline import age, at_once, claimed, codes, expire_lease, messages_of, states, task_of
@@ -131,6 +134,37 @@ def test_a_task_whose_messages_are_always_lost_is_stuck_in_the_end() -> None:
 
     assert (states(request), len(messages_of(task_of(request)))) == (["stuck"], MOST_SENDS)
     assert codes(request) == ("MESSAGE_LOST", ["MESSAGE_LOST"])
+
+
+def test_a_reaper_that_is_killed_in_the_middle_of_a_task_leaves_it_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F65: task, attempt and message change together; what the first had done before stays done."""
+
+    class Killed(BaseException):
+        """Nothing of PAO catches it."""
+
+    first, second = requests(2)
+    for request in (first, second):
+        lease = claimed(task_of(request))
+        TaskAttempt.objects.create(task=task_of(request), number=1, worker=lease.worker)
+        expire_lease(task_of(request))
+    recover = progress.recover
+
+    def recover_and_die(task_id: uuid.UUID, attempt: int) -> bool:
+        done = recover(task_id, attempt)
+        if FulfillmentTask.objects.filter(attempt=2).count() == 2:
+            raise Killed
+        return done
+
+    with monkeypatch.context() as patched:
+        patched.setattr(progress, "recover", recover_and_die)
+        with pytest.raises(Killed):
+            reap()
+    assert sorted(FulfillmentTask.objects.values_list("attempt", "state")) == [(1, "processing"), (2, "queued")]
+    assert sorted(TaskAttempt.objects.values_list("outcome", flat=True)) == ["lost", "running"]
+
+    assert reap() == Reaped(recovered=1)
+    assert [len(messages_of(task_of(request))) for request in (first, second)] == [2, 2]
+    assert set(TaskAttempt.objects.values_list("outcome", flat=True)) == {"lost"}
 
 
 def test_an_unreachable_queue_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
