@@ -74,11 +74,21 @@ class TriedTemplate:
 
 
 @dataclass(frozen=True)
+class Flow:
+    """An output on its way: which action makes it, and where it is taken."""
+
+    output: str
+    producer: Path
+    consumer: Path
+
+
+@dataclass(frozen=True)
 class Trial:
-    """All templates that were tried, and the form fields (`basic.size`) that none of them uses."""
+    """All templates and conditions that were tried, the form fields (`basic.size`) that nothing reads, and outputs."""
 
     templates: tuple[TriedTemplate, ...]
     unused_fields: tuple[str, ...] = ()
+    flows: tuple[Flow, ...] = ()
 
 
 def try_template(text: str, *, context: str, namespaces: Mapping[str, Any], types: Mapping[str, FieldType]) -> Trial:

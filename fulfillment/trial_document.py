@@ -1,10 +1,13 @@
 """Trying all templates of a document: what each would say, which fields nothing uses, which references lead nowhere."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from catalog.domain import forms
+from catalog.domain.checks_conditions import conditions_of
+from catalog.domain.conditions import Condition
+from catalog.domain.dependencies import dependencies_of
 from catalog.domain.documents import Form, form_from
 from catalog.domain.plain import SECTIONS, actions, fields, mapping, mappings
 from catalog.domain.references import (
@@ -18,12 +21,33 @@ from catalog.domain.references import (
 )
 from catalog.domain.schemas import schemas
 from catalog.domain.templating import MISSING, Reference, Scope, masked
-from fulfillment.trial import Budget, Path, State, Trial, TriedReference, TriedTemplate, parsed, tried, tried_reference
+from fulfillment.trial import (
+    Budget,
+    Flow,
+    Path,
+    State,
+    Trial,
+    TriedReference,
+    TriedTemplate,
+    parsed,
+    tried,
+    tried_reference,
+)
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a trial is given: `.system`, form data or none, outputs by key, documents of a bundle's items by id."""
+
+    system: Mapping[str, Any]
+    form_data: Mapping[str, Any] | None = None
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    items: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class _Values:
-    """What a trial fills templates with, and what is known of it."""
+    """What templates are filled with at one point of the document, and what is known of it there."""
 
     scope: Scope
     budget: Budget
@@ -31,58 +55,70 @@ class _Values:
     sources: Mapping[tuple[str, ...], str]
 
 
-def try_document(
-    data: Mapping[str, Any],
-    *,
-    form_data: Mapping[str, Any] | None,
-    outputs: Mapping[str, Any],
-    system: Mapping[str, Any],
-) -> Trial:
-    """Return what every template of a document says, in document order.
+def try_document(data: Mapping[str, Any], given: Given) -> Trial:
+    """Return what every template and condition of a document says, in document order.
 
-    `data` is the plain data of a document whose structure is right. `form_data` is validated as a request's would be
+    `data` is the plain data of a document whose structure is right. The form data is validated as a request's would be
     (raises `ValidationFailed`); without it the form's defaults stand in. An output that is not given stands as
-    `‹name›`. `system` is the namespace as a request would have it.
+    `‹name›`. The templates of a bundle's items are not tried, but count as readers of its form.
     """
-    form = form_from(data["input"]["form"])
-    current = forms.validate(form, dict(form_data)) if form_data is not None else _defaults(form)
-    templates = tuple(_in_document(data, form, current, outputs, system, given=form_data is not None))
-    used = {reference.reference for tried in templates for reference in tried.references}
-    return Trial(templates, tuple(_unused(data, used)))
-
-
-def _in_document(
-    data: Mapping[str, Any],
-    form: Form,
-    current: Mapping[str, Any],
-    outputs: Mapping[str, Any],
-    system: Mapping[str, Any],
-    *,
-    given: bool,
-) -> Iterator[TriedTemplate]:
-    metadata = mapping(data.get("metadata"))
-    scope = masked(
-        Scope(
-            current=current,
-            metadata={str(metadata.get("id")): metadata},
-            system=system,
-            types=forms.declared_types(form),
-            secret_paths=frozenset(("current", *path) for path in forms.secret_paths(form)),
-        )
+    dependencies = dependencies_of(data, items=given.items)
+    return Trial(
+        tuple(_in_document(data, given)),
+        tuple(".".join(path[1:]) for path in dependencies.unused_fields),
+        tuple(Flow(edge.key, edge.producer.path, edge.consumer.path) for edge in dependencies.edges),
     )
-    fixed = {**SYSTEM_TARGETS, **form_targets(data), **metadata_targets(data)}
-    sources = _field_sources(data, current, given=given)
-    budget = Budget()
+
+
+def _in_document(data: Mapping[str, Any], given: Given) -> Iterator[TriedTemplate]:
+    begun = _values(data, given)
+    conditions = conditions_of(data)
+    for path, condition in conditions.items():
+        if path[0] == "input":
+            yield _try_condition(path, condition, begun)
     for index, component in mappings(data.get("components")):
+        yield from _conditions_at(("components", index), conditions, begun)
         for name, text in mapping(component.get("inputs")).items():
-            values = _Values(scope, budget, fixed, sources)
-            yield _try(("components", index, "inputs", name), "input", str(text), values)
+            yield _try(("components", index, "inputs", name), "input", str(text), begun)
     for section in SECTIONS:
-        values = _Values(scope, budget, dict(fixed), dict(sources))
+        values = begun
         for path, action in actions(data, section):
+            yield from _conditions_at(path, conditions, values)
             for place, context, text in _templates_of(action):
                 yield _try((*path, *place), context, text, values)
-            values = _with_outputs(values, path, action, outputs)
+            values = _with_outputs(values, path, action, given.outputs)
+
+
+def _values(data: Mapping[str, Any], given: Given) -> _Values:
+    """Return what is known before any action has run."""
+    form = form_from(data["input"]["form"])
+    current = _defaults(form) if given.form_data is None else forms.validate(form, dict(given.form_data))
+    documents = [data, *given.items.values()]
+    targets = {**SYSTEM_TARGETS, **form_targets(data)}
+    for each in documents:
+        targets |= metadata_targets(each)
+    metadata = [mapping(each.get("metadata")) for each in documents]
+    scope = Scope(
+        current=current,
+        metadata={str(each.get("id")): each for each in metadata},
+        system=given.system,
+        types=forms.declared_types(form),
+        secret_paths=frozenset(("current", *path) for path in forms.secret_paths(form)),
+    )
+    sources = _field_sources(data, current, given=given.form_data is not None)
+    return _Values(masked(scope), Budget(), targets, sources)
+
+
+def _conditions_at(path: Path, conditions: Mapping[Path, Condition], values: _Values) -> Iterator[TriedTemplate]:
+    condition = conditions.get((*path, "when"))
+    if condition is not None:
+        yield _try_condition((*path, "when"), condition, values)
+
+
+def _try_condition(path: Path, condition: Condition, values: _Values) -> TriedTemplate:
+    """Return a condition with whether it holds; of a secret it tells nothing, as conditions may not refer to one."""
+    references = tuple(_known(member, values) for member in condition.members)
+    return TriedTemplate(path, "condition", condition.text, condition.holds(values.scope), references=references)
 
 
 def _templates_of(action: Mapping[str, Any]) -> Iterator[tuple[Path, str, str]]:
@@ -162,10 +198,3 @@ def _defaults(form: Form) -> dict[str, Any]:
         group.id: {entry.id: entry.default for entry in group.fields if entry.default is not None}
         for group in form.groups
     }
-
-
-def _unused(data: Mapping[str, Any], used: set[str]) -> Iterator[str]:
-    for _, group, entry in fields(data):
-        path = f".current.{group.get('id')}.{entry.get('id')}"
-        if not any(name == path or name.startswith(f"{path}.") or path.startswith(f"{name}.") for name in used):
-            yield path.removeprefix(".current.")

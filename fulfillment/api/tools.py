@@ -9,16 +9,19 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from catalog import queries
 from catalog.domain.checker import check
 from catalog.domain.checks_identity import place_of
 from catalog.domain.documents import FIELD_TYPES
+from catalog.domain.plain import mappings
 from catalog.domain.positions import dotted
 from catalog.domain.structure import without_nulls
 from catalog.domain.yaml_reader import read
+from catalog.models import EntryKind
 from fulfillment.context import system_namespace
 from fulfillment.render import RENDERERS
 from fulfillment.trial import Trial, TriedTemplate, try_template
-from fulfillment.trial_document import try_document
+from fulfillment.trial_document import Given, try_document
 from pao.api.envelope import answer
 from pao.api.schema import ERRORS
 from pao.api.serializers import StrictSerializer, StrictText
@@ -96,11 +99,20 @@ class TriedTemplateShape(serializers.Serializer[Any]):
     references = TriedReferenceShape(many=True)
 
 
+class FlowShape(serializers.Serializer[Any]):
+    """An output on its way from one action to another."""
+
+    output = serializers.CharField()
+    producer = serializers.CharField()
+    consumer = serializers.CharField()
+
+
 class TrialShape(serializers.Serializer[Any]):
-    """What was tried."""
+    """What was tried: templates, and conditions (context `condition`)."""
 
     templates = TriedTemplateShape(many=True)
-    unused_fields = serializers.ListField(child=serializers.CharField(), help_text="Fields that no template uses.")
+    unused_fields = serializers.ListField(child=serializers.CharField(), help_text="Fields that nothing reads.")
+    flows = FlowShape(many=True, help_text="Which action makes an output, and which takes it.")
 
 
 class TestVariablesView(ApiView):
@@ -154,9 +166,17 @@ def _document(given: Mapping[str, Any], principal: Principal) -> Trial:
     system = system_namespace(
         request_id=SAMPLE, task_id=SAMPLE, correlation_id=correlation_id.get(), at=now(), requester=principal
     )
-    return try_document(
-        without_nulls(data), form_data=given.get("form_data"), outputs=given.get("outputs", {}), system=system
-    )
+    form_data, outputs = given.get("form_data"), given.get("outputs", {})
+    return try_document(without_nulls(data), Given(system, form_data, outputs, _items_of(data, principal.tenant)))
+
+
+def _items_of(data: Mapping[str, Any], tenant: str) -> dict[str, Any]:
+    """Return the documents of a bundle's items as they are served now."""
+    named = [component.get("catalogItem") for _, component in mappings(data.get("components"))]
+    if not named:
+        return {}
+    served = queries.shown(tenant).filter(entry_id__in=named, kind=EntryKind.ITEM)
+    return {entry.entry_id: entry.current.definition for entry in served if entry.current is not None}
 
 
 def _row(tried: TriedTemplate) -> dict[str, Any]:

@@ -7,9 +7,9 @@ import yaml
 
 from catalog.domain.structure import without_nulls
 from fulfillment.trial import Trial, TriedTemplate, try_template
-from fulfillment.trial_document import try_document
+from fulfillment.trial_document import Given, try_document
 from pao.core.errors import ValidationFailed
-from tests.catalog.domain.catalog_files import BUNDLE, ITEM
+from tests.catalog.domain.catalog_files import BUNDLE, ITEM, OTHER
 
 NAMESPACES: dict[str, Any] = {
     "current": {"name": "shop", "basic": {"size": 5, "note": None, "tags": ["a", "b"], "secret": "hunter22"}},
@@ -155,6 +155,35 @@ def test_a_bundle_shows_what_its_components_are_given() -> None:
     ]
 
 
+def test_the_items_of_a_bundle_read_its_form() -> None:
+    items = {"database-small-test": yaml.safe_load(ITEM), "compute-app-test": yaml.safe_load(OTHER)}
+    assert _document(BUNDLE, None).unused_fields == ("basic.title", "basic.size", "basic.class", "app.token")
+    assert _document(BUNDLE, None, items=items).unused_fields == ("app.token",)
+
+
+@pytest.mark.parametrize(("given", "holds"), [("small", True), ("large", False), (None, False)])
+def test_conditions_are_tried_where_they_stand(given: str | None, holds: bool) -> None:  # noqa: FBT001 - a row of the table
+    text = ITEM.replace("        id: call\n", "        id: call\n        when: current.basic.class == 'small'\n")
+    form_data = {"name": "shop-db", "basic": {"title": "T"} | ({"class": given} if given else {})}
+    (tried,) = [one for one in _document(text, form_data).templates if one.context == "condition"]
+    assert (tried.path[-1], tried.output) == ("when", holds)
+    assert [(each.reference, each.value) for each in tried.references] == [(".current.basic.class", given)]
+
+
+def test_a_field_that_only_a_condition_reads_is_used() -> None:
+    text = ITEM.replace(
+        "{id: secret, name: Secret, type: password}", "{id: extra, name: Extra, type: boolean, default: false}"
+    )
+    assert _document(text, None).unused_fields == ("basic.extra",)
+    conditional = text.replace("        id: call\n", "        id: call\n        when: current.basic.extra == true\n")
+    assert _document(conditional, None).unused_fields == ()
+
+
+def test_outputs_are_followed_from_the_action_that_makes_them() -> None:
+    (flow,) = _document(ITEM, None).flows
+    assert (flow.output, flow.producer[-1], flow.consumer[-1]) == ("url", 0, 1)
+
+
 def test_form_data_is_held_to_the_form() -> None:
     with pytest.raises(ValidationFailed) as caught:
         _document(ITEM, {"name": "shop-db", "basic": {"title": 5}})
@@ -166,9 +195,14 @@ def _raw(template: str, context: str) -> TriedTemplate:
     return tried
 
 
-def _document(text: str, form_data: dict[str, Any] | None, outputs: dict[str, Any] | None = None) -> Trial:
+def _document(
+    text: str,
+    form_data: dict[str, Any] | None,
+    outputs: dict[str, Any] | None = None,
+    items: dict[str, Any] | None = None,
+) -> Trial:
     data = without_nulls(yaml.safe_load(text))
-    return try_document(data, form_data=form_data, outputs=outputs or {}, system={"user": {"id": "dana"}})
+    return try_document(data, Given({"user": {"id": "dana"}}, form_data, outputs or {}, items or {}))
 
 
 def _place(tried: TriedTemplate) -> str:
