@@ -8,6 +8,7 @@ import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
@@ -109,8 +110,10 @@ class Serving:
     def _kept(self) -> QuerySet[CatalogEntry]:
         return self._entries().exclude(availability=Availability.RETIRED)
 
-    def _renew_served(self, keys: Sequence[uuid.UUID]) -> None:
-        """Set the columns of entries by the versions that they serve."""
+    def _renew_served(
+        self, keys: Sequence[uuid.UUID], files: Mapping[str, Sequence[str]] = MappingProxyType({})
+    ) -> None:
+        """Set the columns of entries by the versions that they serve, and the first of the files of their ids."""
         for start in range(0, len(keys), PORTION):
             portion = self._kept().filter(pk__in=keys[start : start + PORTION]).defer("current__findings")
             self._write(
@@ -118,25 +121,32 @@ class Serving:
                     entry
                     for entry in portion
                     if entry.current is not None
-                    and self._renew(entry, document_from(entry.current.definition), entry.path)
+                    and self._renew(
+                        entry, document_from(entry.current.definition), files.get(entry.entry_id, [entry.path])[0]
+                    )
                 ]
             )
 
-    def retire(self, held: Mapping[str, str]) -> None:
+    def retire(self, held: Mapping[str, str], claims: Mapping[str, Sequence[str]]) -> None:
         """Retire the entries whose file is gone, or holds another one now.
 
         `held` says which id a file holds, nothing when it is gone; of a file that is refused it says nothing at all,
-        and its entry keeps its last version (R42).
+        and its entry keeps its last version (R42). So does the entry whose id, by `claims`, other files hold: one that
+        was served would have its entry by now, so they are refused; the first of them becomes the entry's file.
         """
         found = self._kept().filter(path__in=list(held))
         entries = found.defer("current__definition", "current__findings")
-        retired = [entry for entry in entries if held[entry.path] != entry.entry_id]
-        for entry in retired:
+        left = [entry for entry in entries if held[entry.path] != entry.entry_id]
+        self._retire([entry for entry in left if entry.entry_id not in claims])
+        self._renew_served([entry.pk for entry in left if entry.entry_id in claims], files=claims)
+
+    def _retire(self, entries: Sequence[CatalogEntry]) -> None:
+        for entry in entries:
             entry.availability = Availability.RETIRED
             entry.unavailable_reason = f"Its document {entry.path} was removed at {self.commit[:8]}."
             self._items.add(entry.entry_id)
-        self._write(retired)
-        self.retired += len(retired)
+        self._write(entries)
+        self.retired += len(entries)
 
     def settle_bundles(self) -> None:
         """Make a bundle unavailable, with the reason, while an item it needs is not offered; and available again."""

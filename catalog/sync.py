@@ -21,6 +21,7 @@ from catalog.domain.changes import CheckedFile, Facts, Recheck
 from catalog.domain.checks_identity import place_of
 from catalog.domain.codeowners import CodeOwners
 from catalog.models import Availability, CatalogEntry, CatalogGeneration, CatalogSync, SyncStatus
+from catalog.served import ServedNow
 from catalog.serving import PORTION, Serving
 from catalog.source import Blob
 from pao.audit import facts
@@ -158,7 +159,8 @@ def _checked(report: CatalogSync, clone: Path) -> _Checked:
         owners = codeowners.parse(text, file=owners_path)
         owners_file = CheckedFile(owners_path, Facts(), owners.problems, None)
     documents = {path for path in difference.changed if path not in codeowners.LOCATIONS}
-    recheck = Recheck(difference.known, documents, difference.gone, read, profile="relaxed")
+    served = ServedNow(report.tenant)
+    recheck = Recheck(difference.known, documents, difference.gone, read, profile="relaxed", served=served)
     return _Checked(blobs, difference, recheck, owners, owners_file)
 
 
@@ -184,7 +186,7 @@ def _serve(report: CatalogSync, checked: _Checked) -> None:
         if checked.code_owners_file is not None:
             checked_files.remember([checked.code_owners_file], checked.blobs, tenant=report.tenant)
         serving.give_owners()
-    serving.retire(held)
+    serving.retire(held, checked.recheck.claims)
     serving.settle_bundles()
     serving.refresh_statistics()
     unavailable = CatalogEntry.objects.filter(tenant=report.tenant, availability=Availability.UNAVAILABLE).count()

@@ -11,11 +11,9 @@ from catalog import queries
 from catalog.domain.checker import Draft, draft, link
 from catalog.domain.checks_bundle import MAX_COMPONENTS, Candidate
 from catalog.domain.codes import Profile
-from catalog.domain.findings import Finding, Report, in_order
-from catalog.domain.positions import NOWHERE
-from catalog.domain.schemas import schemas
-from catalog.domain.uses import uses_of
-from catalog.models import CatalogEntry, EntryKind
+from catalog.domain.findings import Finding, in_order
+from catalog.models import EntryKind
+from catalog.served import candidate
 
 
 def validate(documents: Mapping[str, bytes], *, profile: Profile, tenant: str) -> tuple[Finding, ...]:
@@ -49,15 +47,7 @@ def _claims(drafts: Sequence[Draft], replaced: Iterable[str], tenant: str) -> Ma
 
 def _served(named: Iterable[str], replaced: Iterable[str], tenant: str) -> dict[str, Candidate]:
     found = queries.shown(tenant).filter(entry_id__in=list(named)).exclude(path__in=list(replaced))
-    return {entry.entry_id: _candidate(entry) for entry in found if entry.current is not None}
-
-
-def _candidate(entry: CatalogEntry) -> Candidate:
-    if entry.kind != EntryKind.ITEM or entry.current is None:
-        return Candidate("CatalogBundle", {})
-    definition = entry.current.definition
-    unread = Report(file=entry.path, positions=NOWHERE, profile="relaxed")
-    return Candidate("CatalogItem", definition, uses_of(definition, unread, schemas()))
+    return {entry.entry_id: candidate(entry) for entry in found if entry.current is not None}
 
 
 def _names(replaced: Iterable[str], tenant: str) -> dict[str, Candidate]:

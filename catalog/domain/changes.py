@@ -3,11 +3,15 @@
 A document is linked anew when its content changed, when another file that claims its id changed, or when it is a bundle
 that names a changed id – or an id that no item has, for the hint names the nearest one that exists. The items that such
 a bundle names are read with it. All others keep what was found in them.
+
+A file that no longer tells its id claims the one that is served from it, so that no other file takes that id meanwhile
+(B13). While nobody can say what an id's document is now, bundles are held against the one that is served (R42).
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from catalog.domain.checker import CheckedEntry, Draft, draft, link
 from catalog.domain.checks_bundle import Candidate
@@ -25,7 +29,7 @@ READ_AT_ONCE = 500
 class Facts:
     """What other documents must know of one: the id it claims, its kind, and the ids that its components name.
 
-    `id` and `kind` are empty when the file says too little to tell.
+    `id` and `kind` are empty when the file says too little to tell and nothing is served from it.
     """
 
     id: str = ""
@@ -34,6 +38,28 @@ class Facts:
 
 
 NO_FACTS = Facts()
+
+
+class Served(Protocol):
+    """What is served before the change; entries that are retired are no part of it."""
+
+    def claims(self, files: Collection[str]) -> Mapping[str, Facts]:
+        """Return the id and the kind of the entries whose document is one of the files, by file."""
+
+    def candidates(self, ids: Collection[str]) -> Mapping[str, Candidate]:
+        """Return the documents that are served under the ids, by id."""
+
+
+class NothingServed:
+    """What is served before the first sync, and wherever files alone count."""
+
+    def claims(self, files: Collection[str]) -> Mapping[str, Facts]:
+        """Return nothing."""
+        return {}
+
+    def candidates(self, ids: Collection[str]) -> Mapping[str, Candidate]:
+        """Return nothing."""
+        return {}
 
 
 @dataclass(frozen=True)
@@ -66,26 +92,40 @@ class Recheck:
         *,
         profile: Profile,
         schemas: Schemas | None = None,
+        served: Served | None = None,
     ) -> None:
         """Take the facts before the change by path, the documents that were written (new ones, too) or are gone.
 
-        `changed` may hold paths of documents only, as `place_of` tells; nothing is raised but what `read` raises.
+        `changed` may hold paths of documents only, as `place_of` tells; nothing is raised but what `read` and `served`
+        raise.
         """
         self.parsed = 0
+        self._served: Served = served or NothingServed()
         self._read = read
         self._profile = profile
         self._schemas = schemas
         self._drafts = {each.report.file: each for each in self._drafted(sorted(changed))}
         self._now = {file: facts for file, facts in known.items() if file not in self._drafts and file not in gone}
-        self._now |= {file: _facts_of(drafted) for file, drafted in self._drafts.items()}
+        self._now |= self._facts()
         self._claims: dict[str, list[str]] = defaultdict(list)
         for file in sorted(self._now):
             if self._now[file].id:
                 self._claims[self._now[file].id].append(file)
         self._link_anew(known, {*changed, *gone})
 
+    @property
+    def claims(self) -> Mapping[str, Sequence[str]]:
+        """The files of the new state by the id that they claim."""
+        return self._claims
+
+    def _facts(self) -> dict[str, Facts]:
+        """Return the facts of the files that were written."""
+        told = {file: Facts(each.id, each.kind, each.named) for file, each in self._drafts.items()}
+        held = self._served.claims([file for file, facts in told.items() if not facts.id])
+        return told | {file: Facts(each.id, each.kind, told[file].named) for file, each in held.items()}
+
     def _link_anew(self, known: Mapping[str, Facts], moved: Collection[str]) -> None:
-        """Draft the unchanged files that the change concerns, and what the bundles among all drafts name."""
+        """Draft the unchanged files that the change concerns, and find what the bundles among all drafts name."""
         touched = {facts.id for file in moved for facts in (known.get(file), self._now.get(file)) if facts and facts.id}
         again = [
             file
@@ -95,13 +135,18 @@ class Recheck:
         ]
         if touched:
             self._drafts |= {each.report.file: each for each in self._drafted(sorted(again))}
-        named = {name for drafted in self._drafts.values() for name in drafted.named}
         self._candidates = {identifier: Candidate(self._kind(identifier), {}) for identifier in self._claims}
-        holders = {self._claims[name][-1]: name for name in named if self._is_item(name)}
-        for file in holders.keys() & self._drafts.keys():
-            self._candidates[holders[file]] = self._drafts[file].candidate
-        for each in self._drafted(sorted(holders.keys() - self._drafts.keys())):
-            self._candidates[each.id] = each.candidate
+        named = {name for drafted in self._drafts.values() for name in drafted.named}
+        self._candidates |= self._named(named & self._claims.keys())
+
+    def _named(self, ids: Collection[str]) -> dict[str, Candidate]:
+        """Return the documents of ids that are claimed: of what one file says, or else of what is served."""
+        holders = {self._claims[name][-1]: name for name in ids if self._is_item(name)}
+        here = [self._drafts[file] for file in holders.keys() & self._drafts.keys()]
+        others = self._drafted(sorted(holders.keys() - self._drafts.keys()))
+        found = {each.id: each.candidate for drafts in (here, others) for each in drafts if each.id}
+        doubtful = [name for name in ids if len(self._claims[name]) > 1 or (self._is_item(name) and name not in found)]
+        return found | dict(self._served.candidates(doubtful))
 
     def _drafted(self, files: Sequence[str]) -> Iterator[Draft]:
         for start in range(0, len(files), READ_AT_ONCE):
@@ -124,7 +169,3 @@ class Recheck:
             drafted = self._drafts.pop(file)
             link(drafted, claims=self._claims, candidates=self._candidates)
             yield CheckedFile(file, self._now[file], in_order(drafted.report.findings), drafted.entry)
-
-
-def _facts_of(drafted: Draft) -> Facts:
-    return Facts(drafted.id, drafted.kind, drafted.named)

@@ -275,8 +275,11 @@ def texts_of(edits: random.Random) -> dict[str, str | None]:
         version(ITEM, f"1.{edits.randint(0, 3)}.0"),
         ITEM.replace("title", "heading"),
         BROKEN,
+        "[",
+        ITEM.replace("type: rest-api", "type: rest-apii"),
         OTHER,
         OTHER.replace("compute-app-test", "compute-apps-test"),
+        BUNDLE.replace("bundle-both-test", "compute-app-test"),
         BUNDLE,
         BUNDLE.replace("compute-app-test", "compute-apps-test"),
         "* @acme/" + edits.choice(["one", "two"]),
@@ -286,7 +289,7 @@ def texts_of(edits: random.Random) -> dict[str, str | None]:
     return {file: edits.choice(variants) for file in files}
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(6))
 def test_a_full_sync_after_any_pushes_finds_nothing_to_do(
     repository: Repository, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:

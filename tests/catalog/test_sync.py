@@ -246,6 +246,74 @@ def test_an_id_that_two_files_claim_stays_what_it_was(repository: Repository) ->
     assert shown() == {"database-small-test": ("1.0.0", "available")}
 
 
+THIEF_FILE = "catalog/other/thief.yaml"
+THIEF = ITEM.replace("category: databases", "category: other").replace("team: databases", "team: thieves")
+UNREADABLE = {
+    "no YAML": ITEM + "  bad: [\n",
+    "no kind that there is": BROKEN,
+    "no id": ITEM.replace("  id: database-small-test\n", ""),
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("broken", UNREADABLE.values(), ids=UNREADABLE)
+def test_nobody_takes_an_id_while_its_file_cannot_be_read(
+    repository: Repository, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:  # B13
+    for files in ({ITEM_FILE: ITEM}, {ITEM_FILE: broken}, {THIEF_FILE: THIEF}, {ITEM_FILE: version(ITEM, "1.1.0")}):
+        repository.commit(files)
+        report = synced()
+        entry = CatalogEntry.objects.get()
+        assert (entry.path, entry.owner_team, shown()) == (
+            ITEM_FILE,
+            "databases",
+            {"database-small-test": ("1.0.0", "available")},
+        )
+    assert {finding["code"] for finding in report.findings if finding["severity"] == "error"} == {"duplicate_item_id"}
+    repository.commit({ITEM_FILE: broken})
+    report = synced()
+    told = [(each["file"], each["message"]) for each in report.findings if each["code"] == "duplicate_item_id"]
+    assert told == [(THIEF_FILE, f"The id `database-small-test` is claimed by {ITEM_FILE}, too")]
+    with monkeypatch.context() as upgraded:
+        upgraded.setattr(checked_files, "fingerprint", lambda: "another release")
+        assert synced().findings == report.findings
+    repository.commit({ITEM_FILE: None})  # for good: whoever wants the id may have it now
+    synced()
+    entry.refresh_from_db()
+    assert (entry.path, entry.owner_team, entry.availability) == (THIEF_FILE, "thieves", "available")
+
+
+def test_an_id_that_was_retired_is_free_though_a_file_of_its_name_is_unreadable(repository: Repository) -> None:
+    for files in ({ITEM_FILE: ITEM}, {ITEM_FILE: None}, {ITEM_FILE: "["}, {THIEF_FILE: THIEF}):
+        repository.commit(files)
+        synced()
+    assert CatalogEntry.objects.get().path == THIEF_FILE
+
+
+MOVED_FILE = "catalog/databases/database-small-moved.yaml"
+
+
+@pytest.mark.parametrize(
+    "old", [None, OTHER.replace("category: compute", "category: databases")], ids=["gone", "reused"]
+)
+def test_a_document_that_is_moved_and_broken_in_one_push_stays_served(
+    repository: Repository, old: str | None
+) -> None:  # R42
+    repository.commit({ITEM_FILE: ITEM, "CODEOWNERS": f"* @acme/old\n/{MOVED_FILE} @acme/new"})
+    synced()
+    repository.commit({ITEM_FILE: old, MOVED_FILE: ITEM.replace("type: rest-api", "type: rest-apii")})
+    report = synced()
+    assert (report.counts["retired"], report.counts["changed"]) == (0, 1)
+    assert shown()["database-small-test"] == ("1.0.0", "available")
+    entry = CatalogEntry.objects.get(entry_id="database-small-test")
+    assert (entry.path, entry.code_owners) == (MOVED_FILE, ["@acme/new"])
+    repository.commit({MOVED_FILE: "["})  # it is that file's now
+    assert synced().counts["retired"] == 0
+    repository.commit({MOVED_FILE: None})
+    assert synced().counts["retired"] == 1
+    assert shown()["database-small-test"] == ("1.0.0", "retired")
+
+
 def test_a_symlink_in_place_of_a_document_retires_it(repository: Repository) -> None:  # B14
     repository.commit({ITEM_FILE: ITEM})
     synced()
@@ -283,6 +351,41 @@ def test_a_bundle_is_unavailable_while_an_item_is_missing_and_available_again(re
     bundle.refresh_from_db()
     assert (bundle.availability, bundle.unavailable_reason) == ("available", "")
     assert set(offer("bundle-both-test", tenant="default").items) == {"compute-app-test", "database-small-test"}
+
+
+@pytest.mark.parametrize("broken", UNREADABLE.values(), ids=UNREADABLE)
+def test_a_bundle_is_held_against_what_is_served_while_an_item_cannot_be_read(
+    repository: Repository, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.commit(TEXTS)
+    synced()
+    repository.commit({ITEM_FILE: broken, BUNDLE_FILE: version(BUNDLE, "1.1.0")})
+    report = synced()
+    assert report.counts["refused_files"] == 1
+    assert shown()["bundle-both-test"] == ("1.1.0", "available")
+    monkeypatch.setattr(checked_files, "fingerprint", lambda: "another release")
+    assert synced().findings == report.findings
+    # What the form of the item asks for is still known: the bundle's lacks it.
+    repository.commit({BUNDLE_FILE: BUNDLE.replace("id: title, name: Title", "id: heading, name: Heading")})
+    assert {"component_field_unavailable"} <= {
+        each["code"] for each in synced().findings if each["file"] == BUNDLE_FILE
+    }
+    assert "component_ref_missing" not in {each["code"] for each in report.findings}
+    repository.commit({ITEM_FILE: None})
+    assert {"component_ref_missing"} <= {each["code"] for each in synced().findings}
+
+
+def test_a_bundle_that_claims_an_items_id_spoils_no_other_bundle(repository: Repository) -> None:
+    repository.commit(TEXTS)
+    synced()
+    repository.commit(
+        {
+            "bundles/bundle-z.yaml": BUNDLE.replace("id: bundle-both-test", "id: database-small-test"),
+            BUNDLE_FILE: version(BUNDLE, "1.1.0"),
+        }
+    )
+    synced()
+    assert shown()["bundle-both-test"] == ("1.1.0", "available")
 
 
 def test_a_bundle_before_its_items_is_shown_as_unavailable_or_refused(repository: Repository) -> None:
