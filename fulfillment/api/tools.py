@@ -133,7 +133,16 @@ class TestVariablesView(ApiView):
         body.is_valid(raise_exception=True)
         given = {name: request.data[name] for name in body.validated_data}
         tried = _template(given) if "template" in given else _document(given, self.principal)
-        return answer({"templates": [_row(one) for one in tried.templates], "unused_fields": list(tried.unused_fields)})
+        return answer(
+            {
+                "templates": [_row(one) for one in tried.templates],
+                "unused_fields": list(tried.unused_fields),
+                "flows": [
+                    {"output": flow.output, "producer": dotted(flow.producer), "consumer": dotted(flow.consumer)}
+                    for flow in tried.flows
+                ],
+            }
+        )
 
 
 def _template(given: Mapping[str, Any]) -> Trial:

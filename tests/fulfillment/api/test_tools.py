@@ -49,6 +49,8 @@ def test_a_document_with_form_data_and_nothing_is_stored(api: Api, persona: str)
     ]
     assert data["templates"][0]["path"] == "fulfillment.manual.actions[0].config.ticket.summaryTemplate"
     assert data["unused_fields"] == ["basic.secret"]
+    made, taken = "fulfillment.automatic.actions[0]", "fulfillment.automatic.actions[1]"
+    assert data["flows"] == [{"output": "url", "producer": made, "consumer": taken}]
     assert not CatalogEntry.objects.exists()
 
 
