@@ -32,7 +32,7 @@ def due() -> None:
     RemoteHead.objects.update(looked_at=Now() - timedelta(seconds=60))
 
 
-def test_a_head_that_is_not_served_is_asked_for(repository: Repository) -> None:
+def test_a_head_that_is_not_served_is_asked_for(repository: Repository) -> None:  # F72: its webhook was lost
     commit = repository.commit(TEXTS)
     due()
     assert poll()

@@ -424,6 +424,7 @@ class TestLinks:
     """F60, R38: a ticket that exists is kept; a retry makes what is missing, and no second ticket."""
 
     def test_a_failed_link_keeps_the_ticket_and_a_retry_links_it(self, sandbox: Sandbox) -> None:
+        """F60: the ticket is told of, and no second one is made."""
         request = submitted(serve_stack())
         run(task_of(request, 0))
         arm(sandbox, LINK, "400")

@@ -240,6 +240,7 @@ def test_failures(
     error: type[ActionFailed],
     code: str | None,
 ) -> None:
+    """F40, F42, F43, F45: each means what its status and method say, and is sent once."""
     with FaultServer([said]) as server:
         with pytest.raises(ActionFailed) as failed:
             action.run(_config(server.url, method), context(journal))
@@ -249,7 +250,7 @@ def test_failures(
     assert CALL not in journal.results
 
 
-def test_429_keeps_retry_after_for_the_human(action: RestApi, journal: MemoryJournal) -> None:
+def test_429_keeps_retry_after_for_the_human(action: RestApi, journal: MemoryJournal) -> None:  # F42
     with FaultServer([answer(429, Retry_After="9")]) as server, pytest.raises(CallRefused) as refused:
         action.run(_config(server.url), context(journal))
     assert refused.value.facts["retry_after"] == 9.0

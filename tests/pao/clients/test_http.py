@@ -124,14 +124,14 @@ def test_a_reused_connection_that_is_closed_under_the_call_is_unknown_and_not_re
 # --- Certain: nothing was sent (F41)
 
 
-def test_a_refused_connection_is_certain(door: HttpDoor) -> None:
+def test_a_refused_connection_is_certain(door: HttpDoor) -> None:  # F41
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     with pytest.raises(ConnectFailed, match="Connection refused"):
         _get(door, f"http://127.0.0.1:{port}/x?token=abc")
 
 
-def test_an_unknown_name_is_certain(door: HttpDoor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_name_is_certain(door: HttpDoor, monkeypatch: pytest.MonkeyPatch) -> None:  # F41
     def unknown(*_: Any, **__: Any) -> Any:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -150,7 +150,7 @@ def test_a_connection_time_out_is_certain(door: HttpDoor, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("said", [b"no TLS here\r\n\r\n", b""], ids=["garbage", "closed"])
-def test_a_failed_tls_handshake_is_certain(door: HttpDoor, said: bytes) -> None:
+def test_a_failed_tls_handshake_is_certain(door: HttpDoor, said: bytes) -> None:  # F41
     def talk(listener: socket.socket) -> None:
         connection, _ = listener.accept()
         with connection:
@@ -340,7 +340,7 @@ def _drip(connection: socket.socket, request: Request) -> bool:
     ],
     ids=["silence", "reset", "closed", "garbage", "cut headers", "200 headers", "long header", "slow drip"],
 )
-def test_no_answer_after_sending_is_unknown_and_not_repeated(door: HttpDoor, fault: Answering) -> None:
+def test_no_answer_after_sending_is_unknown_and_not_repeated(door: HttpDoor, fault: Answering) -> None:  # F40
     with FaultServer([fault]) as server:
         with pytest.raises(OutcomeUnknown, match="was sent"):
             door.call("POST", server.url, policy=EVERYTHING, body=b"x", timeout_seconds=0.6)

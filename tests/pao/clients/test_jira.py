@@ -120,7 +120,7 @@ CREATED = json.dumps({"id": "10", "key": "DBA-1", "self": "x"}).encode()
     ],
     ids=["no key", "odd key", "null key", "list", "empty", "sign-in page", "cut", "500", "503", "reset", "closed"],
 )
-def test_a_creation_without_a_readable_answer_is_unknown_and_sent_once(fault: Answering) -> None:
+def test_a_creation_without_a_readable_answer_is_unknown_and_sent_once(fault: Answering) -> None:  # F43, F44
     with FaultServer([fault]) as server:
         with pytest.raises(OutcomeUnknown):
             _client(server.url).create_issue({})
@@ -168,7 +168,7 @@ def test_what_to_look_at(status: int, hint: str) -> None:
         _client(server.url).create_issue({})
 
 
-def test_a_redirect_to_a_sign_in_page_is_refused() -> None:
+def test_a_redirect_to_a_sign_in_page_is_refused() -> None:  # F45
     moved = answer(302, Location="http://127.0.0.1:1/login")
     with FaultServer([moved]) as server, pytest.raises(CallRefused) as refused:
         _client(server.url).create_issue({})
