@@ -17,7 +17,7 @@ from django.db.models import F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from catalog.domain.checker import CheckedEntry
-from catalog.domain.codeowners import CodeOwners
+from catalog.domain.codeowners import LONGEST_TEAM, CodeOwners
 from catalog.domain.documents import Bundle, Document, document_from
 from catalog.domain.performing import why_not
 from catalog.domain.schemas import schemas
@@ -279,7 +279,8 @@ def _is_settled_anew(bundle: CatalogEntry, offered: set[str]) -> bool:
 
 def _team_of(owners: Iterable[str]) -> str:
     """Return the first team among owners of CODEOWNERS, `@organisation/team`, without its organisation (R2)."""
-    return next((owner.rpartition("/")[2] for owner in owners if "/" in owner), "")
+    teams = (owner.rpartition("/")[2] for owner in owners if "/" in owner)
+    return next((team for team in teams if len(team) <= LONGEST_TEAM), "")
 
 
 def _prune(entries: Sequence[Any]) -> None:

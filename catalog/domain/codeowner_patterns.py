@@ -36,7 +36,7 @@ def check_pattern(pattern: str) -> None:
         raise PatternProblem("A pattern cannot begin with \\#")
     if "***" in pattern:
         raise PatternProblem("Three asterisks in a row mean nothing")
-    if re.sub(r"\\.", "", pattern, flags=re.DOTALL).endswith(_ESCAPE):
+    if pattern.endswith(_ESCAPE) and re.sub(r"\\.", "", pattern, flags=re.DOTALL).endswith(_ESCAPE):
         raise PatternProblem("The pattern ends in the middle of an escape")
     if pattern == "/" or "//" in pattern:
         raise PatternProblem("An empty folder name matches nothing")
@@ -50,17 +50,17 @@ class PatternList:
         # What a literal pattern names, and whether it names folders only, by the last position it has in the list.
         self._anchored: dict[tuple[str, bool], int] = {}
         self._anywhere: dict[tuple[str, bool], int] = {}
-        wildcards: list[tuple[int, str]] = []
+        wildcards: list[int] = []
         for position, pattern in enumerate(patterns):
             bare = pattern.strip("/")
             if _has_wildcard(bare):
-                wildcards.append((position, _expression(pattern)))
+                wildcards.append(position)
             else:
                 known = self._anchored if "/" in pattern.rstrip("/") else self._anywhere
                 known[_unescaped(bare), pattern.endswith("/")] = position
         if len(wildcards) > MAX_WILDCARD_PATTERNS:
             raise TooManyPatterns(f"{len(wildcards)} patterns have wildcards; at most {MAX_WILDCARD_PATTERNS} are read")
-        self._groups = _grouped(wildcards)
+        self._groups = _grouped([(position, _expression(patterns[position])) for position in wildcards])
 
     def last_match(self, path: str) -> int | None:
         """Return the position of the last pattern that matches the path of a file, relative to the root, or None."""
@@ -136,10 +136,14 @@ def _compiled(expression: str) -> "re2._Regexp":
 
 
 def _has_wildcard(pattern: str) -> bool:
+    if _ESCAPE not in pattern:
+        return "*" in pattern or "?" in pattern
     return any(found[2] in {"*", "?"} for found in _PIECE.finditer(pattern))
 
 
 def _unescaped(pattern: str) -> str:
+    if _ESCAPE not in pattern:
+        return pattern
     return "".join(found[1] or found[2] for found in _PIECE.finditer(pattern))
 
 

@@ -80,6 +80,9 @@ def _few_are_carried_out(monkeypatch: pytest.MonkeyPatch) -> None:
         (NO_TEAM, "catalog/compute/ @acme/compute", [], ""),
         (NO_TEAM, "* @acme/all\ncatalog/databases/ @acme/dba", ["@acme/dba"], "dba"),
         (NO_TEAM, None, [], ""),
+        (NO_TEAM, f"* @acme/all\n* @acme/{'x' * 200}", ["@acme/all"], "all"),  # such a line stops no sync
+        (NO_TEAM, f"* @acme/{'x' * 100}", [f"@acme/{'x' * 100}"], "x" * 100),
+        (NO_TEAM, f"* @acme/all\n* {'@u ' * 51}", ["@acme/all"], "all"),
     ],
 )
 def test_an_entry_has_the_owners_of_its_file(

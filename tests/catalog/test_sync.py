@@ -260,10 +260,13 @@ UNREADABLE = {
 def test_nobody_takes_an_id_while_its_file_cannot_be_read(
     repository: Repository, broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # B13
-    for files in ({ITEM_FILE: ITEM}, {ITEM_FILE: broken}, {THIEF_FILE: THIEF}, {ITEM_FILE: version(ITEM, "1.1.0")}):
+    repository.commit({ITEM_FILE: ITEM})
+    report = synced()
+    entry = CatalogEntry.objects.get()
+    for files in ({ITEM_FILE: broken}, {THIEF_FILE: THIEF}, {ITEM_FILE: version(ITEM, "1.1.0")}):
         repository.commit(files)
         report = synced()
-        entry = CatalogEntry.objects.get()
+        entry.refresh_from_db()
         assert (entry.path, entry.owner_team, shown()) == (
             ITEM_FILE,
             "databases",

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.domain.codeowner_patterns import MAX_PATTERN_LENGTH, MAX_WILDCARD_PATTERNS
-from catalog.domain.codeowners import MAX_BYTES, parse
+from catalog.domain.codeowners import LONGEST_TEAM, MAX_BYTES, MAX_LINES, MAX_OWNERS, parse
 from catalog.domain.findings import MAX_FINDINGS
 
 CONTRACT = Path(__file__).parents[2] / "contract" / "codeowners" / "patterns.json"
@@ -88,6 +88,12 @@ SKIPPED = {
     "one of several": ("* @y @z/", 6, "`@z/` is no owner"),
     "a team of nobody": ("* @/team", 3, "`@/team` is no owner"),
     "half an address": ("* me@localhost", 3, "`me@localhost` is no owner"),
+    "a user whose name is too long": (f"* @y @{'u' * 40}", 6, f"`@{'u' * 40}` is longer than any"),
+    "an organisation whose name is too long": (f"* @{'o' * 40}/t", 3, f"`@{'o' * 40}/t` is longer than any"),
+    "a team whose name is too long": (f"* @o/{'t' * (LONGEST_TEAM + 1)}", 3, "`@o/tttt"),
+    "an address that is too long": (f"* {'a' * 243}@example.com", 3, "`aaaa"),
+    "too many owners": (f"* {'@u ' * (MAX_OWNERS + 1)}", 3 + 3 * MAX_OWNERS, "More than 50 owners stand here"),
+    "owners without end": (f"* {'@u ' * 900_000}", 3 + 3 * MAX_OWNERS, "More than 50 owners stand here"),
     "an owner and a comment without blank": ("  * @y#z", 5, "`@y#z` is no owner"),
 }
 
@@ -103,6 +109,16 @@ def test_a_line_that_cannot_be_read_is_skipped_and_reported(line: str, column: i
     assert problem.message.startswith(message)
 
 
+@pytest.mark.parametrize(
+    "owners",
+    [f"@{'u' * 39}", f"@{'o' * 39}/{'t' * LONGEST_TEAM}", f"{'a' * 242}@example.com", " ".join(["@u"] * MAX_OWNERS)],
+    ids=["user", "team", "address", "many"],
+)
+def test_the_longest_owners_that_are_read(owners: str) -> None:
+    code_owners = parse(f"* {owners} # and a comment")
+    assert (code_owners.owners_of("a"), code_owners.problems) == (tuple(owners.split()), ())
+
+
 def test_brackets_stand_for_themselves_and_are_reported() -> None:
     code_owners = parse("a[bc] @x")
     assert [code_owners.owners_of(path) for path in ("a[bc]", "ab")] == [("@x",), ()]
@@ -115,6 +131,8 @@ def test_brackets_stand_for_themselves_and_are_reported() -> None:
 REFUSED = {
     "3 MB": ("#" * MAX_BYTES, "The file has 3145728 bytes or more"),
     "3 MB in few characters": ("#" + "ß" * (MAX_BYTES // 2), "The file has 3145728 bytes or more"),
+    "lines": ("a @x\n" * (MAX_LINES + 1), "More than 50000 lines name something"),
+    "lines that cannot be read": ("[ @@\n" * (MAX_LINES + 1), "More than 50000 lines name something"),
     "wildcards": ("*a* @x\n" * (MAX_WILDCARD_PATTERNS + 1), "5001 patterns have wildcards"),
 }
 
@@ -132,6 +150,7 @@ def test_a_file_beyond_the_limits_has_no_rules(text: str, message: str) -> None:
 def test_the_largest_file_that_is_read() -> None:
     line = "/catalog/databases/database-{}.yaml @org/team-{}\n"
     text = "".join(line.format(number, number) for number in range(40_000))
+    text += "\n# a comment" * 50_000  # says nothing, counts nothing
     assert parse(text).owners_of("catalog/databases/database-39999.yaml") == ("@org/team-39999",)
 
 
