@@ -217,7 +217,7 @@ def test_a_redrive_that_would_do_nothing_is_refused_and_changes_nothing(
     columns: dict[str, Any],
     error: type[Exception],
     words: str,
-) -> None:
+) -> None:  # F62
     letter = dead(first)
     DeadLetter.objects.filter(pk=letter.pk).update(**columns)
     happened(first)
@@ -232,7 +232,7 @@ def test_a_redrive_that_would_do_nothing_is_refused_and_changes_nothing(
 
 
 @pytest.mark.parametrize("state", ["queued", "processing", "completed", "failed"])
-def test_a_letter_of_a_task_that_is_not_stuck_is_refused(first: FulfillmentTask, state: str) -> None:
+def test_a_letter_of_a_task_that_is_not_stuck_is_refused(first: FulfillmentTask, state: str) -> None:  # F62
     letter = letter_of(first)
     do = {"queued": lambda _: None, "processing": claimed, "completed": completed, "failed": failed}
     do[state](first)
