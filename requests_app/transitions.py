@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from pao.audit import facts
 from pao.core.clock import now
@@ -103,7 +104,8 @@ def move_task(
 
 def _moments(after: TaskState) -> dict[str, Any]:
     if after is TaskState.QUEUED:
-        return {"queued_at": now(), "worker": "", "lease_expires_at": None}
+        # By the clock of the database, which the reaper compares it with (R5).
+        return {"queued_at": Now(), "worker": "", "lease_expires_at": None}
     if after is TaskState.PROCESSING:
         return {"started_at": now()}
     if after in TASK_END or after in {TaskState.FAILED, TaskState.STUCK}:

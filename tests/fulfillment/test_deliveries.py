@@ -14,12 +14,14 @@ from fulfillment.reaper import Reaped, reap
 from pao.celery import configuration
 from pao.core import clock
 from pao.core.errors import InvalidTransition
+from queueops.models import OutboxMessage
+from queueops.sqs import QueueCounters
 from requests_app.abort import abort
 from requests_app.models import FulfillmentTask, ResourceRequest
 from requests_app.retry import retry
-from tests.factories import item, serve, submitted
+from tests.factories import item, serve, serve_stack, submitted
 from tests.fulfillment.outside import CREATE, arm, tickets_of
-from tests.fulfillment.pipeline import OPERATOR, claimed, codes, expire_lease, run, state_of, states, task_of
+from tests.fulfillment.pipeline import OPERATOR, age, claimed, codes, expire_lease, run, state_of, states, task_of
 
 pytestmark = pytest.mark.django_db
 
@@ -126,3 +128,23 @@ def test_a_worker_whose_clock_is_wrong_gets_the_lease_of_any_other(
         assert reap() == Reaped(recovered=1)
         assert run(task, "worker-2") == "completed"
     assert (state_of(single), sandbox.calls[CREATE]) == ("completed", 1)
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_a_wrong_clock_neither_hides_a_lost_message_nor_makes_one(
+    sandbox: Sandbox, settings: Settings, monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    """F50: how long a task has waited is told by the clock of the database, whoever has queued it."""
+    monkeypatch.setattr("fulfillment.reaper.sqs.counters", lambda _: QueueCounters(visible=0, in_flight=0, delayed=0))
+    with time_machine.travel(clock.now() + timedelta(minutes=minutes)):
+        request = submitted(serve_stack())
+        run(task_of(request))
+    OutboxMessage.objects.update(sent_at=clock.now())
+    assert states(request) == ["completed", "queued", "pending"]
+    waits = ExpressionWrapper(Now() - F("queued_at"), output_field=DurationField())
+    [waited] = FulfillmentTask.objects.filter(state="queued").annotate(waits=waits).values_list("waits", flat=True)
+    assert abs(waited) < timedelta(seconds=30)
+    assert reap() == Reaped()
+
+    age(task_of(request, 1), settings.PAO_REPUBLISH_SECONDS + 1)
+    assert reap() == Reaped(sent_again=1)
