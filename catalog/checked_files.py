@@ -1,10 +1,11 @@
 """What is remembered of the files of the served commit, so that a file is read again only when that can matter."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,16 @@ from django.conf import settings
 from django.db.models import BooleanField, Case, F, Func, IntegerField, Q, QuerySet, Sum, Value, When
 
 from catalog.domain.changes import CheckedFile, Facts
-from catalog.domain.codeowners import CodeOwners
+from catalog.domain.codeowners import LOCATIONS, CodeOwners
+from catalog.domain.codes import CODES
+from catalog.domain.findings import Finding
 from catalog.models import CatalogEntry, CatalogFile
 from catalog.source import Blob
 from pao.core.ids import new_id
 
 MOST_FINDINGS = 1_000
 """Most findings in the report of a sync, those of refused files first; its counts tell of all."""
+_LONGEST_SHOWN = 200
 _LIBRARIES = ("PyYAML", "jsonschema", "jmespath", "google-re2", "cel-python", "lark")
 _DOMAIN = Path(__file__).resolve().parent
 
@@ -121,8 +125,11 @@ def _how_many(condition: Q) -> Sum:
     return Sum(Case(When(condition, then=Value(1)), default=Value(0), output_field=IntegerField()), default=0)
 
 
-def findings(owners: CodeOwners, *, tenant: str) -> list[dict[str, Any]]:
-    """Return the findings of all files with the owners of each, at most `MOST_FINDINGS`; refused files come first."""
+def findings(passed_over: Mapping[str, str], owners: CodeOwners, *, tenant: str) -> list[dict[str, Any]]:
+    """Return the findings of all files with the owners of each, at most `MOST_FINDINGS`; refused files come first.
+
+    `passed_over` are files that nobody reads, path → why: they are told before all others.
+    """
     rows: QuerySet[CatalogFile, tuple[str, Sequence[dict[str, Any]]]] = (
         CatalogFile.objects.filter(tenant=tenant)
         .exclude(findings=[])
@@ -131,9 +138,18 @@ def findings(owners: CodeOwners, *, tenant: str) -> list[dict[str, Any]]:
         .values_list("path", "findings")
     )
     told: list[dict[str, Any]] = []
-    for path, found in rows[:MOST_FINDINGS]:
+    for path, found in chain(_not_read(passed_over), rows[:MOST_FINDINGS]):
         of_file = list(owners.owners_of(path))
         told += [{**finding, "owners": of_file} for finding in found]
         if len(told) >= MOST_FINDINGS:
             break
     return told[:MOST_FINDINGS]
+
+
+def _not_read(passed_over: Mapping[str, str]) -> Iterator[tuple[str, Sequence[dict[str, Any]]]]:
+    for path, why in sorted(passed_over.items()):
+        code = "codeowners_invalid" if path in LOCATIONS else "file_name_format"
+        severity = CODES[code].relaxed
+        file = path if len(path) <= _LONGEST_SHOWN else f"{path[:_LONGEST_SHOWN]}…"
+        hint = "Put a regular file with a shorter path here, or remove it."
+        yield path, [Finding(code, severity, file, "", 1, 1, why, hint).as_dict()]

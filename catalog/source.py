@@ -1,7 +1,7 @@
 """The catalog's git repository: fetched by command, read by commit, never checked out.
 
 Repository, branch and transport come from the settings alone. Only regular files under catalog/ and bundles/ and the
-CODEOWNERS file are read; symlinks, submodules and all else are passed over (B14).
+CODEOWNERS file are read; symlinks, submodules and all else are passed over (B14), and told where documents belong.
 """
 
 import shutil
@@ -18,6 +18,7 @@ from pao.core.errors import CatalogInvalid, CatalogUnavailable, Misconfigured
 MOST_FILES = 50_000
 MOST_BYTES = 256 * 1024**2
 LONGEST_PATH = 1024
+"""In bytes: PostgreSQL has no index for values of more than 2,700 of them."""
 SECONDS = 120
 LOOK_SECONDS = 20
 HISTORY = 256
@@ -25,6 +26,7 @@ HISTORY = 256
 FOLDERS = ("catalog/", "bundles/")
 _LISTING_BYTES = 4 * MOST_FILES * 256
 _REGULAR_FILES = {"100644", "100755"}
+_SUBMODULE = "160000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,14 @@ class Blob:
 
     name: str
     size: int
+
+
+@dataclass(frozen=True)
+class Tree:
+    """What a commit has for PAO: path → blob of what is read, and path → a sentence of why not of what is not."""
+
+    blobs: dict[str, Blob]
+    passed_over: dict[str, str]
 
 
 def fetch(repository: str, ref: str, clone: Path) -> str:
@@ -113,13 +123,20 @@ def holds(clone: Path, commit: str, earlier: str) -> bool:
     return earlier in _git(clone, "rev-list", commit, "--").decode().split()
 
 
-def tree(clone: Path, commit: str) -> dict[str, Blob]:
-    """Return path → blob of every catalog document, and of the CODEOWNERS file, at a commit.
+def tree(clone: Path, commit: str) -> Tree:
+    """Return every catalog document, and the CODEOWNERS file, of a commit.
 
     Raises `CatalogInvalid` when there are more files, or more bytes in them, than PAO reads; `CatalogUnavailable` when
     the clone is broken.
     """
-    blobs = dict(_blobs(clone, commit))
+    blobs: dict[str, Blob] = {}
+    passed_over: dict[str, str] = {}
+    for path, mode, blob in _listed(clone, commit):
+        reason = _why_not(path, mode)
+        if reason:
+            passed_over[path] = reason
+        else:
+            blobs[path] = blob
     owners = next((path for path in LOCATIONS if path in blobs), None)
     blobs = {path: blob for path, blob in blobs.items() if path not in LOCATIONS or path == owners}
     if len(blobs) > MOST_FILES:
@@ -128,10 +145,11 @@ def tree(clone: Path, commit: str) -> dict[str, Blob]:
     if size > MOST_BYTES:
         most = MOST_BYTES // 1024**2
         raise CatalogInvalid(f"The catalog's files have {size // 1024**2} MiB together; PAO reads at most {most} MiB.")
-    return blobs
+    return Tree(blobs, passed_over)
 
 
-def _blobs(clone: Path, commit: str) -> Iterator[tuple[str, Blob]]:
+def _listed(clone: Path, commit: str) -> Iterator[tuple[str, str, Blob]]:
+    """Yield path, mode and blob of what may be a document or the CODEOWNERS file, and of the submodules among them."""
     listing = ("ls-tree", "-r", "-z", "--long", commit, "--", *FOLDERS, *LOCATIONS)
     for entry in _git(clone, *listing, most_bytes=_LISTING_BYTES).split(b"\0"):
         if not entry:
@@ -139,9 +157,18 @@ def _blobs(clone: Path, commit: str) -> Iterator[tuple[str, Blob]]:
         description, _, raw_path = entry.partition(b"\t")
         mode, _, name, size = description.decode().split()
         path = raw_path.decode("utf-8", errors="replace")
-        wanted = path in LOCATIONS or (path.startswith(FOLDERS) and path.endswith((".yaml", ".yml")))
-        if wanted and mode in _REGULAR_FILES and len(path) <= LONGEST_PATH:
-            yield path, Blob(name, int(size))
+        is_document = path.startswith(FOLDERS) and (path.endswith((".yaml", ".yml")) or mode == _SUBMODULE)
+        if is_document or path in LOCATIONS:
+            yield path, mode, Blob(name, int(size) if size.isdecimal() else 0)
+
+
+def _why_not(path: str, mode: str) -> str:
+    if mode == _SUBMODULE:
+        return "A submodule is not read"
+    if mode not in _REGULAR_FILES:
+        return "A symbolic link is not read"
+    length = len(path.encode())
+    return f"The path has {length} bytes; at most {LONGEST_PATH} are read" if length > LONGEST_PATH else ""
 
 
 def _most_bytes(path: str) -> int:

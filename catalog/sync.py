@@ -112,9 +112,10 @@ def _finish(report: CatalogSync, status: SyncStatus, by: Principal) -> None:
 
 @dataclass(frozen=True)
 class _Checked:
-    """A commit whose changed files are read: its blobs, how they differ, what was found, and who owns what."""
+    """A commit whose changed files are read: its blobs, what is not read and why, what was found, and who owns what."""
 
     blobs: Mapping[str, Blob]
+    passed_over: Mapping[str, str]
     difference: Difference
     recheck: Recheck
     code_owners: CodeOwners
@@ -141,11 +142,8 @@ def _check(report: CatalogSync) -> _Checked:
 def _checked(report: CatalogSync, clone: Path) -> _Checked:
     report.commit = source.fetch(settings.PAO_CATALOG_REPOSITORY, report.ref, clone)
     _compare(report, clone)
-    blobs = {
-        path: blob
-        for path, blob in source.tree(clone, report.commit).items()
-        if place_of(path) or path in codeowners.LOCATIONS
-    }
+    tree = source.tree(clone, report.commit)
+    blobs = {path: blob for path, blob in tree.blobs.items() if place_of(path) or path in codeowners.LOCATIONS}
 
     def read(paths: Sequence[str]) -> Mapping[str, bytes]:
         return source.read(clone, {path: blobs[path] for path in paths})
@@ -161,7 +159,7 @@ def _checked(report: CatalogSync, clone: Path) -> _Checked:
     documents = {path for path in difference.changed if path not in codeowners.LOCATIONS}
     served = ServedNow(report.tenant)
     recheck = Recheck(difference.known, documents, difference.gone, read, profile="relaxed", served=served)
-    return _Checked(blobs, difference, recheck, owners, owners_file)
+    return _Checked(blobs, tree.passed_over, difference, recheck, owners, owners_file)
 
 
 def _compare(report: CatalogSync, clone: Path) -> None:
@@ -197,11 +195,11 @@ def _serve(report: CatalogSync, checked: _Checked) -> None:
         "changed": serving.changed,
         "retired": serving.retired,
         "unavailable": unavailable,
-        "refused_files": told["refused_files"],
+        "refused_files": told["refused_files"] + len(checked.passed_over.keys() - {*codeowners.LOCATIONS}),
         "parsed_files": checked.recheck.parsed,
-        "findings": told["findings"],
+        "findings": told["findings"] + len(checked.passed_over),
     }
-    report.findings = checked_files.findings(checked.code_owners, tenant=report.tenant)
+    report.findings = checked_files.findings(checked.passed_over, checked.code_owners, tenant=report.tenant)
     if not report.is_dry_run:
         report.generation = _count(report, serving.owners_of_categories(), is_other=serving.is_other)
 

@@ -24,7 +24,7 @@ def clone(tmp_path: Path) -> Path:
 
 def files(clone: Path, commit: str) -> dict[str, bytes]:
     """Return path → content of all files that are read of a commit."""
-    return source.read(clone, source.tree(clone, commit))
+    return source.read(clone, source.tree(clone, commit).blobs)
 
 
 def test_a_fetch_makes_the_clone_and_returns_the_commit(repository: Repository, clone: Path) -> None:
@@ -77,7 +77,7 @@ def test_names_and_modes_as_hostile_as_git_allows(
 ) -> None:
     commit = repository.commit_tree({name: (mode, b"/etc/passwd")})
     source.fetch(str(repository.folder), "main", clone)
-    assert set(source.tree(clone, commit)) == seen
+    assert set(source.tree(clone, commit).blobs) == seen
 
 
 def test_no_path_leads_out_of_the_repository(repository: Repository, clone: Path) -> None:
@@ -186,20 +186,37 @@ def test_a_submodule_is_passed_over(repository: Repository, clone: Path) -> None
     repository.git("update-index", "--add", "--cacheinfo", f"160000,{first},catalog/databases/database-b-test.yaml")
     repository.git("commit", "--quiet", "--message", "a submodule")
     commit = source.fetch(str(repository.folder), "main", clone)
-    assert set(source.tree(clone, commit)) == {ITEM}
+    tree = source.tree(clone, commit)
+    assert (set(tree.blobs), tree.passed_over) == (
+        {ITEM},
+        {"catalog/databases/database-b-test.yaml": "A submodule is not read"},
+    )
 
 
-@pytest.mark.parametrize(("length", "seen"), [(source.LONGEST_PATH, True), (source.LONGEST_PATH + 1, False)])
+@pytest.mark.parametrize("letter", [b"a", "ü".encode(), "漢".encode()])
+@pytest.mark.parametrize(("more", "seen"), [(0, True), (1, False)])
 def test_a_path_that_fits_nowhere_is_passed_over(
     repository: Repository,
     clone: Path,
-    length: int,
+    letter: bytes,
+    more: int,
     seen: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
-    name = "a" * (length - len("catalog/databases/.yaml"))
-    commit = repository.commit_tree({f"{name}.yaml".encode(): (REGULAR, b"a: 1")})
+    length = source.LONGEST_PATH + more - len("catalog/databases/.yaml")
+    name = letter * (length // len(letter)) + b"a" * (length % len(letter))
+    commit = repository.commit_tree({name + b".yaml": (REGULAR, b"a: 1")})
     source.fetch(str(repository.folder), "main", clone)
-    assert bool(source.tree(clone, commit)) == seen
+    tree = source.tree(clone, commit)
+    assert (len(tree.blobs), list(tree.passed_over.values())) == (
+        (1, []) if seen else (0, ["The path has 1025 bytes; at most 1024 are read"])
+    )
+
+
+def test_a_name_that_is_no_text_counts_as_it_is_stored(repository: Repository, clone: Path) -> None:
+    """Each such byte is kept as a sign of three."""
+    commit = repository.commit_tree({b"\xff" * 400 + b".yaml": (REGULAR, b"a: 1")})
+    source.fetch(str(repository.folder), "main", clone)
+    assert source.tree(clone, commit).blobs == {}
 
 
 def test_code_owners_may_be_larger_than_a_document(repository: Repository, clone: Path) -> None:
@@ -334,7 +351,7 @@ def test_a_clone_that_lacks_an_object_says_so(repository: Repository, clone: Pat
     source.fetch(str(repository.folder), "main", clone)
     missing = source.Blob("0" * 40, 4)
     with pytest.raises(CatalogUnavailable, match=f"lacks {ITEM}"):
-        source.read(clone, source.tree(clone, commit) | {ITEM: missing})
+        source.read(clone, source.tree(clone, commit).blobs | {ITEM: missing})
 
 
 def test_a_broken_clone_is_kept_while_the_repository_is_away(repository: Repository, clone: Path) -> None:

@@ -324,6 +324,40 @@ def test_a_symlink_in_place_of_a_document_retires_it(repository: Repository) -> 
     assert synced().counts["retired"] == 1
 
 
+def test_what_is_not_read_is_told_and_stops_nothing(repository: Repository) -> None:
+    long = "漢" * 990
+    commit = repository.commit_tree(
+        {
+            b"database-small-test.yaml": ("100644", ITEM.encode()),
+            f"{long}.yaml".encode(): ("100644", ITEM.encode()),
+            b"link.yaml": ("120000", b"/etc/passwd"),
+        }
+    )
+    report = synced()
+    assert (report.commit, shown()) == (commit, {"database-small-test": ("1.0.0", "available")})
+    assert (report.counts["refused_files"], report.counts["findings"]) == (2, 2)
+    assert [(each["file"], each["code"], each["severity"], each["message"]) for each in report.findings] == [
+        ("catalog/databases/link.yaml", "file_name_format", "error", "A symbolic link is not read"),
+        (
+            f"catalog/databases/{long}"[:200] + "…",
+            "file_name_format",
+            "error",
+            "The path has 2993 bytes; at most 1024 are read",
+        ),
+    ]
+    assert synced().findings == report.findings
+
+
+def test_code_owners_that_are_a_link_are_told(repository: Repository) -> None:
+    (repository.folder / "CODEOWNERS").symlink_to("/etc/passwd")
+    repository.commit({ITEM_FILE: ITEM})
+    report = synced()
+    assert [(each["file"], each["code"], each["severity"]) for each in report.findings] == [
+        ("CODEOWNERS", "codeowners_invalid", "warning")
+    ]
+    assert report.counts["refused_files"] == 0
+
+
 def test_a_huge_document_is_refused_without_being_read(repository: Repository) -> None:
     repository.commit({ITEM_FILE: ITEM})
     synced()
