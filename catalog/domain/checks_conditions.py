@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
-from catalog.domain.bundles import cycle
+from catalog.domain.checks_chains import check_chains
 from catalog.domain.checks_comparisons import check_comparisons, choices_of
 from catalog.domain.conditions import MAX_LENGTH, Condition, form_problem, parse_condition, spelled
-from catalog.domain.documents import Component
 from catalog.domain.findings import Report, did_you_mean
 from catalog.domain.plain import SECTIONS, actions, fields, mapping, mappings
 from catalog.domain.positions import Path
@@ -105,32 +104,31 @@ def _all(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
 
 def _check_visibility(data: Mapping[str, Any], report: Report) -> None:
     targets, choices = form_targets(data), choices_of(data)
-    read = {path: condition for path, condition in conditions_of(data).items() if path[-1] == "visibleWhen"}
-    for path, condition in read.items():
-        if problem := form_problem(condition):
-            inside = (condition.text, problem[1])
-            report.add(
-                "condition_invalid", path, f"No form can decide this: {problem[0]}", hint=_EXAMPLE, inside=inside
-            )
+    decidable: dict[Path, Condition] = {}
+    for path, condition in conditions_of(data).items():
+        if path[-1] != "visibleWhen":
             continue
+        problem = _undecidable(condition, targets)
+        if problem:
+            message, offset, hint = problem
+            inside = (condition.text, offset)
+            report.add("condition_invalid", path, f"No form can decide this: {message}", hint=hint, inside=inside)
+            continue
+        decidable[path] = condition
         check_references(condition, path, targets, report)
         check_comparisons(condition, path, targets, choices, report)
-    _check_circle(data, read, report)
+    check_chains(data, decidable, report)
 
 
-def _check_circle(data: Mapping[str, Any], read: Mapping[Path, Condition], report: Report) -> None:
-    """Report fields whose visibility depends on itself: nobody could ever make them appear, or say why they do."""
-    nodes: list[Component] = []
-    places: dict[str, Path] = {}
-    for path, group, field in fields(data):
-        identifier = f"current.{group.get('id')}.{field.get('id')}"
-        own = [place for place in ((*path, "visibleWhen"), (*path[:4], "visibleWhen")) if place in read]
-        needs = {spelled(reference) for place in own for reference in read[place].references}
-        if own:
-            places.setdefault(identifier, own[0])
-            nodes.append(Component(identifier, "", tuple(sorted(needs))))
-    circle = cycle(nodes)
-    if circle:
-        shown = " → ".join(circle)
-        message = f"Whether {circle[0]} is visible depends on itself: {shown}"
-        report.add("condition_invalid", places[circle[0]], message, hint="Remove one of these conditions.")
+def _undecidable(condition: Condition, targets: Targets) -> tuple[str, int, str] | None:
+    """Return why a form cannot decide the condition, the offset in its text and a hint; None when it can."""
+    if problem := form_problem(condition):
+        return (*problem, _EXAMPLE)
+    for member in condition.members:
+        target, name = resolve(member, targets), spelled(member.path)
+        if target and target.family == "object":
+            inside = [spelled(path) for path in targets if path[:-1] == member.path]
+            return f"{name} is a group, and no field", member.offset, did_you_mean("", inside)
+        if target and member.path not in targets:
+            return "it knows of a file only whether there is one", member.offset, f"Compare {spelled(member.path[:3])}."
+    return None

@@ -103,7 +103,7 @@ CODES: dict[str, Code] = {
     "secret_disclosed": _error("a secret in a place where it would be disclosed"),
     # conditions
     "condition_invalid": _error(
-        "a condition outside the language, one no form can decide, or fields that hide each other"
+        "a condition outside the language, one no form can decide (soon enough), or fields that hide each other"
     ),
     "condition_doubtful": _warning("a comparison that never holds: other kinds of values, or a value outside the enum"),
     # bundle

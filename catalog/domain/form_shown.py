@@ -12,7 +12,7 @@ from typing import Any
 from catalog.domain.conditions import Condition, as_json_schema, parse_condition
 from catalog.domain.conditions.tree import Comparison, Every, Holds, Node, Not, Some
 from catalog.domain.documents import Field, Form, Group
-from catalog.domain.forms.visibility import leanings
+from catalog.domain.forms.visibility import leanings, ordered_parts
 from catalog.domain.templating import Scope
 
 Path = tuple[str, ...]
@@ -29,9 +29,8 @@ class Shown:
 
     @cached_property
     def parts(self) -> Mapping[Path, Group | Field]:
-        """Every group and field by its path."""
-        groups: dict[Path, Group | Field] = {(group.id,): group for group in self.form.groups}
-        return groups | {(group.id, field.id): field for group in self.form.groups for field in group.fields}
+        """Every group and field by its path. Raises `ItemUnavailable` for conditions in a circle."""
+        return dict(ordered_parts(self.form))
 
     @cached_property
     def definitions(self) -> dict[str, Schema]:

@@ -4,12 +4,13 @@ A condition sees what `.current` would hold: a hidden field is missing, an absen
 """
 
 from collections.abc import Iterator, Mapping
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from catalog.domain.conditions import parse_condition
 from catalog.domain.documents import Field, Form, Group
 from catalog.domain.templating import Scope
+from pao.core.errors import ItemUnavailable
 
 Path = tuple[str, ...]
 
@@ -23,7 +24,7 @@ def hidden_paths(form: Form, data: Mapping[str, Any]) -> frozenset[Path]:
     """Return the paths of all that is hidden for the data, valid or not: `("access",)`, `("access", "keepUntil")`.
 
     A hidden group stands beside each of its fields. Conditions may lean on fields that are shown only at times; they
-    are decided in the order of that, whatever the order of the form.
+    are decided in the order of that, whatever the order of the form. Raises `ItemUnavailable` as `ordered_parts`.
     """
     if not is_conditional(form):
         return frozenset()
@@ -42,7 +43,8 @@ def hidden_paths(form: Form, data: Mapping[str, Any]) -> frozenset[Path]:
 def ordered_parts(form: Form) -> Iterator[tuple[Path, Group | Field]]:
     """Yield groups and fields with their paths, each after all that its condition leans on.
 
-    Raises `graphlib.CycleError` for conditions in a circle, which the checker refuses.
+    Raises `ItemUnavailable` for conditions in a circle, which the checker refuses: an entry that was served before it
+    did may hold one.
     """
     parts: dict[Path, Group | Field] = {}
     for group in form.groups:
@@ -51,8 +53,12 @@ def ordered_parts(form: Form) -> Iterator[tuple[Path, Group | Field]]:
     sorter: TopologicalSorter[Path] = TopologicalSorter()
     for path, part in parts.items():
         sorter.add(path, *(each for each in (path[:-1], *leanings(part)) if each in parts))
-    for path in sorter.static_order():
-        yield path, parts[path]
+    try:
+        order = tuple(sorter.static_order())
+    except CycleError as error:
+        circle = " and ".join(sorted({".".join(path) for path in error.args[1]}))
+        raise ItemUnavailable(f"This form cannot be decided: whether {circle} are shown depends on itself.") from None
+    yield from ((path, parts[path]) for path in order)
 
 
 def leanings(part: Group | Field) -> Iterator[Path]:

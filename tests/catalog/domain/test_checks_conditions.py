@@ -171,6 +171,12 @@ def hidden(field: str, when: str) -> tuple[str, str]:
     return field, field.replace("}", f', visibleWhen: "{when}"}}')
 
 
+def _more(when: str) -> str:
+    """Return what the section after the form is replaced by for a second group, its condition in line 27."""
+    one = "        fields: [{id: one, name: One, type: string}]\n"
+    return f'      - id: more\n        name: More\n        visibleWhen: "{when}"\n{one}fulfillment:\n'
+
+
 @pytest.mark.parametrize(
     ("changes", "begins"),
     [
@@ -194,7 +200,28 @@ def hidden(field: str, when: str) -> tuple[str, str]:
         # a group that one of its own fields shows
         (
             [("        name: Basic\n", "        name: Basic\n        visibleWhen: current.basic.size > 1\n")],
-            ["20:22 error condition_invalid: Whether current"],
+            ["20:22 error condition_invalid: Whether current.basic is visible depends on itself: current.bas"],
+        ),
+        # groups that show each other
+        (
+            [
+                ("        name: Basic\n", "        name: Basic\n        visibleWhen: current.more.one == 'x'\n"),
+                ("fulfillment:\n", _more("current.basic.size > 1")),
+            ],
+            ["20:22 error condition_invalid: Whether current.basic is visible depends on itself: "],
+        ),
+        # a group is no field: pages, published forms and the server would each take it for something else
+        (
+            [("fulfillment:\n", _more("current.more == null"))],
+            ["27:22 error condition_invalid: No form can decide this: "],
+        ),
+        (
+            [("fulfillment:\n", _more("current.name != 'x' && current.basic == null"))],
+            ["27:46 error condition_invalid: No form can decide this: current.basic is a group, and no field | Known"],
+        ),
+        (
+            [(CLASS, "{id: class, name: Class, type: file}"), hidden(SIZE, "current.basic.class.name == 'x'")],
+            ["22:75 error condition_invalid: No form can decide this: it knows of a file only whether"],
         ),
     ],
 )
@@ -212,6 +239,36 @@ def test_the_conditions_of_a_document_are_bounded_in_all() -> None:
     )
     (found,) = of_fields(("          - {id: class", f"{fields}          - {{id: class"))
     assert f"error document_too_large: The conditions of a document have {MAX_CHARACTERS} characters" in found
+
+
+def chain(links: int, when: str) -> tuple[str, str]:
+    """Return the change that adds boxes, each shown by the one before it."""
+    shown = (
+        f', visibleWhen: "{when.replace("LAST", f"current.basic.f{at - 1}")}"' if at else "" for at in range(links)
+    )
+    boxes = "".join(f"          - {{id: f{at}, name: F, type: boolean{each}}}\n" for at, each in enumerate(shown))
+    return "          - {id: class", f"{boxes}          - {{id: class"
+
+
+@pytest.mark.parametrize(
+    ("links", "when", "beginning"),
+    [
+        (40, "LAST", ""),
+        (8, "LAST || LAST == false", ""),
+        (
+            9,
+            "LAST || LAST == false",
+            "31:59 error condition_invalid: To show this form takes 1,004 comparisons, 510 of",
+        ),
+        (4, " || ".join(["LAST"] * 20), "26:59 error condition_invalid: To show this form takes 8,860 comparisons, "),
+        (60, "LAST", "82:60 error condition_invalid: To show this form takes 1,770 comparisons, 59 of them here"),
+        (150, "LAST || LAST == false", "error condition_invalid: To show this form takes more than 1,000,000,000 comp"),
+    ],
+)
+def test_conditions_that_lean_on_each_other_are_bounded(links: int, when: str, beginning: str) -> None:
+    """Readers of the published schema decide a condition anew for each mention of a field that has one."""
+    found = of_fields(chain(links, when))
+    assert [beginning in each for each in found] == ([True] if beginning else []), found
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,14 @@
 """What `visibleWhen` hides: a table of data against what is hidden, and what the validator makes of it."""
 
-from graphlib import CycleError
 from typing import Any
 
 import pytest
 
 from catalog.domain.documents import Field, FieldType, Form, Group
+from catalog.domain.form_schema import json_schema
 from catalog.domain.forms import validate
 from catalog.domain.forms.visibility import hidden_paths
-from pao.core.errors import ValidationFailed
+from pao.core.errors import ItemUnavailable, ValidationFailed
 
 
 def field(identifier: str, kind: FieldType = "string", when: str = "", **members: Any) -> Field:
@@ -101,8 +101,21 @@ def test_a_file_that_nobody_chose_is_missing_for_conditions() -> None:
     assert hidden_paths(form, {"a": {"plan": {"fileId": "x"}}}) == frozenset()
 
 
-def test_a_circle_is_no_form() -> None:
-    """The checker refuses it; nothing decides it by chance."""
-    form = Form("Name", "", (Group("a", "A", (field("b", when="current.a.b == 'x'"),)),))
-    with pytest.raises(CycleError):
+@pytest.mark.parametrize(
+    "groups",
+    [
+        (Group("a", "A", (field("b", when="current.a.b == 'x'"),)),),
+        (Group("a", "A", (field("b"),), visible_when="current.a == null"),),
+        (
+            Group("a", "A", (field("b"),), visible_when="current.c.d == null"),
+            Group("c", "C", (field("d", when="current.a.b"),)),
+        ),
+    ],
+)
+def test_a_circle_is_no_form(groups: tuple[Group, ...]) -> None:
+    """The checker refuses it; of an entry that was served before it did, nothing is decided by chance."""
+    form = Form("Name", "", groups)
+    with pytest.raises(ItemUnavailable, match="depends on itself"):
         hidden_paths(form, {})
+    with pytest.raises(ItemUnavailable, match="depends on itself"):
+        json_schema(form, "Title")
