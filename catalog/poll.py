@@ -12,12 +12,15 @@ from django.db.models.functions import Now
 from catalog import source
 from catalog.models import CatalogGeneration, CatalogSync, RemoteHead, SyncStatus
 from catalog.refresh import NOT_ENDED, refresh
+from catalog.sync import KILLED, UNEXPLAINED
 from pao.core.clock import now
 from pao.core.context import SYSTEM
 from pao.core.errors import PaoError
 
 FAILED_REST = timedelta(hours=1)
 """A commit whose sync has failed is not tried again at every look: its reports would fill the list."""
+UNEXPLAINED_REST = timedelta(minutes=5)
+"""Unless the commit is not to blame: then it is tried again soon."""
 log = structlog.get_logger(__name__)
 
 
@@ -58,10 +61,9 @@ def _is_wanted(head: str) -> bool:
         return False
     syncs = CatalogSync.objects.filter(tenant=SYSTEM.tenant, ref=settings.PAO_CATALOG_REF, is_dry_run=False)
     ended = syncs.exclude(status__in=NOT_ENDED).order_by("-finished_at").first()
-    has_just_failed = (
-        ended is not None
-        and (ended.status, ended.commit) == (SyncStatus.FAILED, head)
-        and ended.finished_at is not None
-        and ended.finished_at > now() - FAILED_REST
-    )
-    return not has_just_failed
+    return ended is None or (ended.status, ended.commit) != (SyncStatus.FAILED, head) or _has_rested(ended)
+
+
+def _has_rested(failed: CatalogSync) -> bool:
+    rest = UNEXPLAINED_REST if failed.error.startswith((UNEXPLAINED, KILLED)) else FAILED_REST
+    return failed.finished_at is None or failed.finished_at <= now() - rest

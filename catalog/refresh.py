@@ -17,7 +17,7 @@ from django.db.models import DurationField, ExpressionWrapper, F
 from django.db.models.functions import Now
 
 from catalog.models import CatalogSync, SyncStatus
-from catalog.sync import LOCK
+from catalog.sync import KILLED, LOCK
 from pao.audit import facts
 from pao.core.clock import now
 from pao.core.context import SYSTEM, Principal, correlation_id
@@ -95,7 +95,7 @@ def care_for_lost() -> int:
     if _is_syncing():
         return 0
     for report in killed:
-        _end(report, "The process that ran it ended before the sync did.")
+        _end(report, KILLED)
     return sum(_again(report) for report in overdue)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from catalog import checked_files, source
 from catalog.checked_files import Difference
@@ -33,6 +33,9 @@ from pao.failpoints import failpoint
 LOCK = 0x50414F02
 CHANNEL = "pao_catalog"
 """Where the number of a new generation is told (LISTEN)."""
+UNEXPLAINED = "PAO itself failed"
+KILLED = "The process that ran it ended before the sync did."
+"""How the error of a report begins when its commit is not to blame, so that the same one may succeed next time."""
 log = structlog.get_logger(__name__)
 
 
@@ -68,7 +71,7 @@ def sync(
 def _sync(report: CatalogSync, *, by: Principal) -> CatalogSync:
     # Whoever holds the lock is the only sync: a report that still runs is of a process that was killed (F74).
     CatalogSync.objects.filter(status=SyncStatus.RUNNING).exclude(pk=report.pk).update(
-        status=SyncStatus.FAILED, finished_at=now(), error="The process that ran it ended before the sync did."
+        status=SyncStatus.FAILED, finished_at=now(), error=KILLED
     )
     # Committed before the fetch: whoever still finds the report queued has pushed before this sync looks.
     report.status, report.started_at = SyncStatus.RUNNING, now()
@@ -90,7 +93,9 @@ def _sync(report: CatalogSync, *, by: Principal) -> CatalogSync:
         _fail(report, error.message, by)
         raise
     except Exception as error:
-        _fail(report, f"PAO itself failed: {type(error).__name__}.", by)
+        # Behind a message, trouble with the database ends nothing: the queue delivers it again, and it goes on.
+        if not (report.sends and isinstance(error, OperationalError | InterfaceError)):
+            _fail(report, f"{UNEXPLAINED}: {type(error).__name__}.", by)
         raise
     log.info("catalog.synced", commit=report.commit, generation=report.generation, **report.counts)
     return report

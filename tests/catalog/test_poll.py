@@ -109,16 +109,23 @@ def test_a_repository_that_is_away_is_told_and_looked_at_again_in_time(repositor
     assert (RemoteHead.objects.get().commit, RemoteHead.objects.get().error) == (commit, "")
 
 
-def test_a_commit_whose_sync_has_failed_rests_for_an_hour(repository: Repository) -> None:
+@pytest.mark.parametrize(
+    ("error", "minutes"),
+    [
+        ("The catalog's files have 300 MiB together.", 60),
+        ("PAO itself failed: DeadlockDetected.", 5),
+        ("The process that ran it ended before the sync did.", 5),
+    ],
+)
+def test_a_commit_whose_sync_has_failed_rests(repository: Repository, error: str, minutes: int) -> None:
+    """An hour when the commit is to blame, and not long when it may not be."""
     commit = repository.commit(TEXTS)
-    failed = CatalogSync.objects.create(
-        trigger="webhook", ref="main", commit=commit, status="failed", finished_at=Now() - timedelta(minutes=59)
-    )
+    failed = CatalogSync.objects.create(trigger="webhook", ref="main", commit=commit, status="failed", error=error)
     due()
-    assert not poll()
-    CatalogSync.objects.filter(pk=failed.pk).update(finished_at=Now() - timedelta(minutes=61))
-    due()
-    assert poll()
+    for age, is_asked_for in ((minutes - 1, False), (minutes + 1, True)):
+        CatalogSync.objects.filter(pk=failed.pk).update(finished_at=Now() - timedelta(minutes=age))
+        RemoteHead.objects.update(looked_at=Now() - timedelta(seconds=60))
+        assert poll() is is_asked_for
 
 
 def test_another_commit_does_not_rest(repository: Repository) -> None:

@@ -7,9 +7,10 @@ import pytest
 from celery.exceptions import Reject
 from django.db import OperationalError
 
-from catalog import worker
+from catalog import serving, worker
 from catalog.models import CatalogEntry, CatalogSync, SyncStatus
 from catalog.refresh import refresh
+from catalog.sync import sync
 from catalog.worker import perform
 from pao.audit.models import AuditEvent
 from tests.catalog.domain.catalog_files import ITEM, ITEM_FILE, TEXTS
@@ -95,6 +96,40 @@ def test_a_database_that_is_away_gives_the_message_back(
     monkeypatch.setattr(worker, "sync", away)
     with pytest.raises(Reject, match="the database is away"):
         perform(str(asked().pk))
+
+
+def test_trouble_with_the_database_in_the_middle_is_overcome_by_the_next_delivery(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.commit(TEXTS)
+    report = asked()
+
+    def deadlock(*_given: object) -> None:
+        raise OperationalError("deadlock detected")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(serving.Serving, "settle_bundles", deadlock)
+        with pytest.raises(Reject, match="the database is away"):
+            perform(str(report.pk))
+    assert fresh(report).status == "running"
+    assert not CatalogEntry.objects.exists()
+    assert perform(str(report.pk)) == "succeeded"
+    assert CatalogEntry.objects.count() == 3
+
+
+def test_a_sync_without_a_message_ends_with_its_trouble(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.commit(TEXTS)
+
+    def deadlock(*_given: object) -> None:
+        raise OperationalError("deadlock detected")
+
+    monkeypatch.setattr(serving.Serving, "settle_bundles", deadlock)
+    with pytest.raises(OperationalError):
+        sync(by=principal("otto"), trigger="start")
+    report = CatalogSync.objects.get()
+    assert (report.status, report.error) == ("failed", "PAO itself failed: OperationalError.")
 
 
 @pytest.mark.parametrize("args", [(), ("x",), (1,), ("01234567-89ab-7def-8123-456789abcdef", 1)])
