@@ -57,8 +57,13 @@ def _single(field: Field, text: str) -> Any:
         case "select":
             return _choice(field, text)
         case "textarea":
-            return text.replace("\r\n", "\n")
+            return _text_area(text)
     return text
+
+
+def _text_area(text: str) -> str:
+    """Return what was typed into a text area: browsers send its line feeds as two characters."""
+    return text.replace("\r\n", "\n")
 
 
 def _boolean(_field: Field, given: Sequence[str]) -> Any:
@@ -67,7 +72,8 @@ def _boolean(_field: Field, given: Sequence[str]) -> Any:
 
 
 def _choices(field: Field, given: Sequence[str]) -> Any:
-    lines = given if field.enum else [line for entry in given for line in entry.splitlines()]
+    # At line feeds alone, as the page's script: a value may hold what `str.splitlines` takes for another line's end.
+    lines = given if field.enum else [line for entry in given for line in _text_area(entry).split("\n")]
     chosen = [_choice(field, entry) for entry in lines if entry.strip()]
     return chosen if chosen or field.default is not None else _ABSENT
 

@@ -53,6 +53,7 @@ MIXED = field("select", enum=(1, "2", True, 2.5))
         (MIXED, ["3"], "3"),
         (CHOICES, ["a", "x"], ["a", "x"]),
         (field("multiselect"), ["a\r\nb\n\n", "c"], ["a", "b", "c"]),
+        (field("multiselect"), ["a\u2028b\x85c\x0bd\r\n\x1ce"], ["a\u2028b\x85c\x0bd", "\x1ce"]),
         (field("multiselect", default=["a"]), [], []),
         (field("date"), ["2026-01-31"], "2026-01-31"),
         # a name given twice stays a list, for validate to refuse (B41)
