@@ -57,7 +57,7 @@ class Control:
     kind: str
     type: str
     default: str = ""
-    """The value of an empty optional field, as JSON; empty when there is none."""
+    """The author's default, as JSON; empty when there is none."""
     visibility: Visibility = ALWAYS
     is_conditional: bool = False
     """Whether it is hidden at times, alone or with its group: a browser without script must not insist on it then."""
@@ -76,6 +76,11 @@ class Control:
     def id(self) -> str:
         """The HTML id; anchors of the error summary lead to it."""
         return f"field-{self.name}"
+
+    @property
+    def stand_in(self) -> str:
+        """What conditions see when it is empty, as JSON: of a required one nothing, of a multiselect no choice."""
+        return "" if self.is_required and self.type != "multiselect" else self.default
 
     @property
     def described_by(self) -> str:

@@ -48,6 +48,10 @@ GROUPS = [
         field("plan", "file"),
         field("summary", when="current.basic.plan != null"),
         field("nickname", when="current.name != 'orders'"),
+        field("code", required=True, default="x"),
+        field("none", when="current.basic.code == null"),
+        field("kinds", "multiselect", required=True, default=["k"]),
+        field("unkind", when="current.basic.kinds == null"),
     ),
 ]  # fmt: skip
 
@@ -68,6 +72,9 @@ STEPS: list[tuple[str, str, set[str], set[str]]] = [
     # what leans on a hidden field goes with it
     ("size", "small", set(), {"reason", "trail"}),
     ("count", "", set(), set()),
+    # a required field does not fall back on its default
+    ("code", "", {"none"}, set()),
+    ("kinds", "", set(), set()),
 ]
 
 
@@ -189,7 +196,7 @@ def test_what_is_hidden_is_not_sent_and_not_asked_for(page: Page) -> None:
     page.get_by_role("button", name="Submit request").click()
     page.wait_for_url("**/requests/**")
 
-    basic = {"size": "small", "count": 5, "alone": False}
+    basic = {"size": "small", "count": 5, "alone": False, "code": "x", "kinds": ["k"]}
     assert ResourceRequest.objects.get().form_data == {"name": "orders", "basic": basic}
 
 
@@ -213,7 +220,7 @@ def test_without_script_all_is_shown_and_the_server_decides(page: Page, open_as:
     plain.get_by_role("button", name="Submit request").click()
 
     plain.wait_for_url("**/requests/**")
-    basic = {"size": "small", "count": 5, "alone": False}
+    basic = {"size": "small", "count": 5, "alone": False, "code": "x", "kinds": ["k"]}
     assert ResourceRequest.objects.get().form_data == {"name": "orders", "basic": basic}
 
 
