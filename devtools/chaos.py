@@ -1,5 +1,7 @@
 """`./dev chaos`: submit requests while everything is killed, restarted, frozen, lost and cut; then count.
 
+Database, queue and JIRA stand behind doors that become faulty; the clock of one worker is wrong all the time.
+
 Counted in the database and in the sandbox's ledger, which no fault touches: accepted requests that are lost, outside
 effects that are doubled, requests that neither ended nor stand before a person with a reason, completed tasks without
 their ticket or call, links that are missing or lead the wrong way. Any of these above zero is a failure. The seed
@@ -18,6 +20,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit, urlunsplit
 
 from devtools import repository
 from devtools.chaos_count import Figures, count
@@ -29,10 +32,13 @@ from devtools.processes import Managed, Supervisor, free_port
 
 DIRECTORY = STATE / "chaos"
 FAULTS: tuple[Mode, ...] = ("refuse", "reset", "delay", "swallow", "cut")
+# Door → the share of its requests that a fault meets: one request of PAO is many statements.
+SHARES = {"jira": 0.3, "queue": 0.3, "database": 0.05}
 SUBMITTERS = 4
 SETTLE_SECONDS = 180.0
 BLOWS_PER_REQUEST = 0.5
 AUTOMATIC_SHARE = 0.2
+SKEW_SECONDS = 600
 FROZEN_SECONDS = 12.0  # beyond the lease of devtools.parts.QUICK
 FAILPOINTS = ";".join(
     f"{name}=kill:0.01"
@@ -105,19 +111,29 @@ def _start(rig: Rig) -> None:
     environment = deployment.environment
     environment["PAO_CATALOG_REPOSITORY"] = str(repository.make(DIRECTORY / "catalog-repository", deployment.sandbox))
     deployment.prepare(catalog=True)
-    seed = rig.chance.randrange(2**31)
-    jira_port, sqs_port = (int(environment[name].rsplit(":", 1)[1]) for name in ("PAO_JIRA_URL", "SQS_ENDPOINT_URL"))
-    rig.proxies["jira"] = FaultProxy("127.0.0.1", jira_port, seed=seed)
-    rig.proxies["queue"] = FaultProxy("127.0.0.1", sqs_port, seed=seed + 1)
-    environment["PAO_JIRA_URL"] = f"http://127.0.0.1:{rig.proxies['jira'].port}"
-    environment["SQS_ENDPOINT_URL"] = f"http://127.0.0.1:{rig.proxies['queue'].port}"
-    for number in (1, 2):
-        rig.processes[f"worker-{number}"] = deployment.start_worker(f"worker-{number}", PAO_FAILPOINTS=FAILPOINTS)
+    _put_doors(rig)
+    for number, skew in ((1, 0), (2, rig.chance.choice((-SKEW_SECONDS, SKEW_SECONDS)))):
+        rig.processes[f"worker-{number}"] = deployment.start_worker(
+            f"worker-{number}", skew_seconds=skew, PAO_FAILPOINTS=FAILPOINTS
+        )
         rig.processes[f"relay-{number}"] = deployment.start_relay(f"relay-{number}", PAO_FAILPOINTS=RELAY_FAILPOINTS)
     for name, forced in (("web-manual", "true"), ("web-automatic", "false")):
         port = free_port()
         rig.processes[name] = deployment.start_web(name, port, PAO_FORCE_MANUAL=forced)
         rig.addresses.append(f"http://127.0.0.1:{port}")
+
+
+def _put_doors(rig: Rig) -> None:
+    """Lead whatever is started from now on through proxies to database, queue and JIRA."""
+    environment = rig.deployment.environment
+    seed = rig.chance.randrange(2**31)
+    settings = {"jira": "PAO_JIRA_URL", "queue": "SQS_ENDPOINT_URL", "database": "DATABASE_URL"}
+    for number, (door, setting) in enumerate(settings.items()):
+        address = urlsplit(environment[setting])
+        assert address.port is not None
+        proxy = rig.proxies[door] = FaultProxy("127.0.0.1", address.port, seed=seed + number)
+        credentials, at, _ = address.netloc.rpartition("@")
+        environment[setting] = urlunsplit(address._replace(netloc=f"{credentials}{at}127.0.0.1:{proxy.port}"))
 
 
 def _storm(rig: Rig, requests: int) -> None:
@@ -170,6 +186,7 @@ def _strike(rig: Rig) -> None:
         ("web frozen", lambda rig: _freeze(rig, f"web-{rig.chance.choice(['manual', 'automatic'])}")),
         ("jira faulty", lambda rig: _faulty(rig, "jira")),
         ("queue faulty", lambda rig: _faulty(rig, "queue")),
+        ("database faulty", lambda rig: _faulty(rig, "database")),
     ]
     while not rig.over.wait(rig.chance.uniform(0.3, 1.2)):
         name, blow = rig.chance.choice(blows)
@@ -206,7 +223,7 @@ def _freeze(rig: Rig, name: str) -> None:
 def _faulty(rig: Rig, door: str) -> None:
     mode = rig.chance.choice(FAULTS)
     rig.blows[f"{door} {mode}"] += 1
-    rig.proxies[door].inject(mode, probability=1.0 if mode == "refuse" else 0.3, seconds=0.5)
+    rig.proxies[door].inject(mode, probability=1.0 if mode == "refuse" else SHARES[door], seconds=0.5)
     rig.over.wait(rig.chance.uniform(0.5, 2.0))
     rig.proxies[door].inject("pass")
 

@@ -104,9 +104,12 @@ class Deployment:
         """Start a relay."""
         return self.start(name, [sys.executable, "manage.py", "relay"], **settings)
 
-    def start_worker(self, name: str = "worker", *, concurrency: int = 2, **settings: str) -> Managed:
-        """Start a worker."""
-        argv = [sys.executable, "-m", "celery", "-A", "pao", "worker", "--concurrency", str(concurrency)]
+    def start_worker(
+        self, name: str = "worker", *, concurrency: int = 2, skew_seconds: int = 0, **settings: str
+    ) -> Managed:
+        """Start a worker, its clock that many seconds ahead of ours."""
+        skew = ["devtools.skew", str(skew_seconds)] if skew_seconds else []
+        argv = [sys.executable, "-m", *skew, "celery", "-A", "pao", "worker", "--concurrency", str(concurrency)]
         return self.start(name, [*argv, "--hostname", f"{name}@%h", "--loglevel", "INFO"], **settings)
 
     def start(self, name: str, argv: list[str], **settings: str) -> Managed:
