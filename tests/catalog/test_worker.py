@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 from celery.exceptions import Reject
-from django.db import OperationalError
+from django.db import InternalError, OperationalError
 
 from catalog import serving, worker
 from catalog.models import CatalogEntry, CatalogSync, SyncStatus
@@ -98,17 +98,18 @@ def test_a_database_that_is_away_gives_the_message_back(
         perform(str(asked().pk))
 
 
+@pytest.mark.parametrize("trouble", [OperationalError("deadlock detected"), InternalError("idle for too long")])
 def test_trouble_with_the_database_in_the_middle_is_overcome_by_the_next_delivery(
-    repository: Repository, monkeypatch: pytest.MonkeyPatch
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, trouble: Exception
 ) -> None:
     repository.commit(TEXTS)
     report = asked()
 
-    def deadlock(*_given: object) -> None:
-        raise OperationalError("deadlock detected")
+    def fail(*_given: object) -> None:
+        raise trouble
 
     with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(serving.Serving, "settle_bundles", deadlock)
+        meanwhile.setattr(serving.Serving, "settle_bundles", fail)
         with pytest.raises(Reject, match="the database is away"):
             perform(str(report.pk))
     assert fresh(report).status == "running"
