@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
+from django.db import connection, transaction
 
 from catalog import checked_files, source
 from catalog.checked_files import Difference
@@ -28,13 +28,12 @@ from pao.audit import facts
 from pao.core.clock import now
 from pao.core.context import Principal
 from pao.core.errors import CatalogUnavailable, Detail, PaoError, SyncInProgress
+from pao.database import AWAY
 from pao.failpoints import failpoint
 
 LOCK = 0x50414F02
 CHANNEL = "pao_catalog"
 """Where the number of a new generation is told (LISTEN)."""
-DATABASE_TROUBLE = (OperationalError, InterfaceError, InternalError)
-"""What may be gone when the queue delivers the message again; a transaction that idled too long is an InternalError."""
 UNEXPLAINED = "PAO itself failed"
 KILLED = "The process that ran it ended before the sync did."
 """How the error of a report begins when its commit is not to blame, so that the same one may succeed next time."""
@@ -96,7 +95,7 @@ def _sync(report: CatalogSync, *, by: Principal) -> CatalogSync:
         raise
     except Exception as error:
         # Behind a message, trouble with the database ends nothing: the queue delivers it again, and it goes on.
-        if not (report.sends and isinstance(error, DATABASE_TROUBLE)):
+        if not (report.sends and isinstance(error, AWAY)):
             _fail(report, f"{UNEXPLAINED}: {type(error).__name__}.", by)
         raise
     log.info("catalog.synced", commit=report.commit, generation=report.generation, **report.counts)

@@ -10,7 +10,7 @@ from django.db import close_old_connections
 
 from catalog.models import CatalogSync
 from catalog.refresh import JOB, LONGEST_SECONDS, NOT_ENDED, read
-from catalog.sync import DATABASE_TROUBLE, sync
+from catalog.sync import sync
 from pao.celery import app
 from pao.core.clock import monotonic
 from pao.core.context import Principal, correlated
