@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -41,7 +41,6 @@ from requests_app.models import ResourceRequest, UploadedFile
 
 WAITS = timedelta(days=1)
 """How long a file waits for its request."""
-PURGED_AT_ONCE = 100
 log = structlog.get_logger(__name__)
 
 if TYPE_CHECKING:
@@ -111,23 +110,27 @@ def checked(path: str, wanted: Field, file: BytesFile) -> Facts:
     return facts
 
 
-def store(*, entry_id: str, path: str, file: BytesFile, facts: Facts, by: Principal) -> UploadedFile:
-    """Store a checked file for the field at `path` of an entry's form; the same file, sent again, is the same upload.
+def store(
+    *, entry_id: str, path: str, file: BytesFile, facts: Facts, by: Principal, may_be_known: bool = False
+) -> UploadedFile:
+    """Store a checked file for the field at `path` of an entry's form.
 
+    `may_be_known`: the same file, sent again while it waits, is the same upload; for a form that may be posted twice
+    by a double click. Whoever fills in two forms with one file needs two uploads, as each request takes its own.
     Raises `RateLimited` when too much of the person's waits already, `Unavailable` when the store cannot be written.
     """
     known = {"tenant": by.tenant, "owner": by.id, "entry_id": entry_id, "field": path, **asdict(facts)}
     with transaction.atomic():
         _one_at_a_time(by)
         own = UploadedFile.objects.filter(tenant=by.tenant, owner=by.id, resource_request=None)
-        same = own.filter(**known, created_at__gt=now() - WAITS / 2).first()
+        same = own.filter(**known, created_at__gt=now() - WAITS / 2).first() if may_be_known else None
         if same is not None:
             return same
         _within_quota(own.aggregate(files=Count("pk"), size=Sum("size", default=0)), facts.size, path)
         # The day stands first in the key, so that what a crash leaves behind is found without reading the whole store.
         key = f"{now():%Y-%m-%d}/{secrets.token_hex(24)}"
         stored = UploadedFile.objects.create(**known, storage_key=key)
-        with _store_answers():
+        with store_answers():
             storages["uploads"].save(key, file)
     log.info("upload.stored", file=str(stored.pk), size=stored.size, media_type=stored.media_type, entry=entry_id)
     return stored
@@ -192,22 +195,18 @@ def of_request(request: ResourceRequest, file_id: UUID) -> UploadedFile:
 
 def opened(file: UploadedFile) -> BytesFile:
     """Return the content, open for reading. Raises `Unavailable` when the store does not give it."""
-    with _store_answers():
+    with store_answers():
         return storages["uploads"].open(file.storage_key)
 
 
-def purge_waiting(before: datetime | None = None) -> int:
-    """Remove files that no request took in a day, and return how many; and contents that a crash left without a row."""
-    moment = (before or now()) - WAITS
-    with transaction.atomic(), _store_answers():
-        old = UploadedFile.objects.filter(resource_request=None, created_at__lt=moment)
-        # A submit that attaches one right now holds its row; it is skipped, and kept.
-        rows = list(old.select_for_update(skip_locked=True, of=("self",))[:PURGED_AT_ONCE])
-        for row in rows:
-            storages["uploads"].delete(row.storage_key)
-            row.delete()
-    _remove_strays(f"{moment - WAITS:%Y-%m-%d}")
-    return len(rows)
+@contextmanager
+def store_answers() -> Iterator[None]:
+    """Turn what the store of uploads fails with into `Unavailable`."""
+    try:
+        yield
+    except OSError as error:
+        log.warning("uploads.store_failed", error=str(error))
+        raise Unavailable("The store of uploaded files does not answer now.") from error
 
 
 def _accepted(path: str, wanted: Field, facts: Facts) -> None:
@@ -242,24 +241,3 @@ def _within_quota(waits: Mapping[str, int], size: int, path: str) -> None:
             details=[Detail(path, issue, "TOO_MANY")],
             retry_after=int(WAITS.total_seconds()),
         )
-
-
-def _remove_strays(day: str) -> None:
-    """Remove the contents of a day that no row knows: their upload died between writing and its commit."""
-    with _store_answers():
-        try:
-            names = storages["uploads"].listdir(day)[1]
-        except FileNotFoundError:
-            return
-        keys = {f"{day}/{name}" for name in names}
-        for key in keys - set(UploadedFile.objects.filter(storage_key__in=keys).values_list("storage_key", flat=True)):
-            storages["uploads"].delete(key)
-
-
-@contextmanager
-def _store_answers() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        log.warning("uploads.store_failed", error=str(error))
-        raise Unavailable("The store of uploaded files does not answer now.") from error

@@ -90,7 +90,7 @@ def _stored(request: HttpRequest, form: Form, path: str, entry_id: str, by: Prin
     if file is None:
         return None
     facts = uploads.checked(path, uploads.file_field(form, path), file)
-    return uploads.store(entry_id=entry_id, path=path, file=file, facts=facts, by=by)
+    return uploads.store(entry_id=entry_id, path=path, file=file, facts=facts, by=by, may_be_known=True)
 
 
 def _hidden(request: HttpRequest, form: Form, values: Mapping[str, Any]) -> set[str]:

@@ -32,14 +32,19 @@ def store_in(folder: Path) -> override_settings:
 
 
 def uploaded(
-    name: str = "plan.txt", content: bytes = b"a plan", *, path: str = PLAN, by: Principal | None = None
+    name: str = "plan.txt",
+    content: bytes = b"a plan",
+    *,
+    path: str = PLAN,
+    by: Principal | None = None,
+    may_be_known: bool = False,
 ) -> UploadedFile:
     """Upload a file as a person, through the verb."""
     who = by or principal()
     form = document_from(catalog.entry(ENTRY, tenant=who.tenant)[1].definition).form
     file = SimpleUploadedFile(name, content)
     facts = uploads.checked(path, uploads.file_field(form, path), file)
-    return uploads.store(entry_id=ENTRY, path=path, file=file, facts=facts, by=who)
+    return uploads.store(entry_id=ENTRY, path=path, file=file, facts=facts, by=who, may_be_known=may_be_known)
 
 
 def contents(folder: Path) -> list[bytes]:

@@ -29,7 +29,7 @@ from pao.core.errors import PaoError
 from pao.database import AWAY
 from queueops.drain import drain
 from queueops.relay import send_pending, wait_for_outbox
-from requests_app.uploads import purge_waiting
+from requests_app.purge_uploads import purge_waiting
 
 IDLE_SECONDS = 1.0
 LONGEST_PAUSE = 5.0
