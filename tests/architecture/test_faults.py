@@ -8,7 +8,8 @@ from functools import cache
 import pytest
 
 from devtools.parts import ROOT
-from tests.architecture.sources import named, tracked, tree_of
+from pao import failpoints
+from tests.architecture.sources import constants, named, tracked, tree_of
 
 PAGE = ROOT / "docs" / "faults.md"
 ROWS = [f"F{number:02d}" for number in range(1, 75)]
@@ -64,6 +65,13 @@ def test_a_row_is_shown_by_tests_that_name_it(row: str) -> None:
 @pytest.mark.parametrize("row", sorted(NOT_SHOWN))
 def test_what_is_not_shown_is_named_by_no_test(row: str) -> None:
     assert [test for test, rows in rows_of_tests().items() if row in rows] == [], f"give it on the page: {row} is shown"
+
+
+@pytest.mark.parametrize("name", failpoints.NAMES)
+def test_every_failpoint_is_used_by_a_test(name: str) -> None:
+    tests = [path for path in tracked() if path.suffix == ".py" and path.is_relative_to(ROOT / "tests")]
+    others = [path for path in tests if path.name not in {"test_failpoints.py", "test_settings.py"}]
+    assert any(text.startswith(name) for path in others for text in constants(tree_of(path)))
 
 
 def test_no_test_names_a_row_that_does_not_exist() -> None:

@@ -89,12 +89,13 @@ def test_a_letter_about_a_task_that_moved_on_changes_nothing_there(broker: Broke
 def test_a_letter_is_copied_before_it_is_deleted(
     broker: Broker, dead: ResourceRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed between the two, the copy stands and the letter comes again: still one copy, told once."""
+    """F61: killed between the two, the copy stands and the letter comes again: still one copy, told once."""
 
     class Killed(BaseException):
         """Nothing of PAO catches it."""
 
-    def die(_: str) -> None:
+    def die(name: str) -> None:
+        assert name == "drain.before_delete"
         raise Killed
 
     told: list[str] = []

@@ -292,6 +292,7 @@ def test_a_choice_means_open_letters_or_the_ids_given(choice: dict[str, Any], ex
 
 
 def test_a_crash_inside_leaves_everything_as_it_was(first: FulfillmentTask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F58, F61."""
     letter = dead(first)
     before = everything_stored()
 
