@@ -1,6 +1,7 @@
 """Runs git: with an environment of its own, for a bounded time, with bounded answers, and nothing left running.
 
-Git gets argument lists, never a shell's line (B70). What it says is repeated without the credentials of addresses.
+Git gets argument lists, never a shell's line (B70). What it says is repeated without credentials: those of the addresses
+that it was given, however it writes them, and whatever else looks like some.
 """
 
 import os
@@ -8,10 +9,11 @@ import re
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Self
+from urllib.parse import unquote
 
 from pao.core.errors import CatalogInvalid, CatalogUnavailable, Misconfigured
 
@@ -19,7 +21,11 @@ MOST_WRITTEN_BYTES = 1024**3
 """Most bytes of one file that git may write: the pack of a repository beyond it is refused while it comes."""
 _MOST_WORDS = 64 * 1024
 _PORTION = 1024 * 1024
-_CREDENTIALS = re.compile(r"//[^/\s]+@")
+_CREDENTIALS = re.compile(r"(?<=//)[^/\s]+(?=@)|(?<=\?)[^\s'\"]+")
+_PARTS = re.compile(r"[\s:/?#@&=]+")
+_SHORTEST_PART = 4
+"""Shorter parts of a secret say little, and stand in every other word."""
+_HIDDEN = "***"
 # The shell sets the limit for git and its children, in blocks of 512 bytes, and is replaced by git.
 _LIMITED = ("sh", "-c", 'ulimit -f "$1" && shift && exec git "$@"', "git")
 _CONFIGURATION = {
@@ -61,7 +67,7 @@ def run(
     if printed is None:
         raise CatalogInvalid(f"The repository is too large: git {arguments[0]} tells of more than PAO reads.")
     if process.returncode != 0:
-        raise _failure(process.returncode, arguments[0], watched.words)
+        raise _failure(process.returncode, arguments, watched.words)
     return printed
 
 
@@ -154,12 +160,44 @@ def _environment(folder: Path) -> Mapping[str, str]:
     }
 
 
-def _failure(status: int, command: str, said: bytes) -> CatalogUnavailable | CatalogInvalid | Misconfigured:
+def _failure(status: int, arguments: Sequence[str], said: bytes) -> CatalogUnavailable | CatalogInvalid | Misconfigured:
     words = said.decode(errors="replace")
     if status == 127 and "git: not found" in words:  # noqa: PLR2004 - what every shell answers
         return Misconfigured("git is not installed, and the catalog is read with it.")
     if status in {-signal.SIGXFSZ, 128 + signal.SIGXFSZ} or f"signal {signal.SIGXFSZ:d}" in words:
         size = MOST_WRITTEN_BYTES // 1024**2
         return CatalogInvalid(f"The repository is too large: it comes with more than {size} MiB.")
-    line = _CREDENTIALS.sub("//***@", " ".join(words.split()))
-    return CatalogUnavailable(f"git {command} failed: {line[:500]}")
+    line = _without_credentials(words, arguments)
+    return CatalogUnavailable(f"git {arguments[0]} failed: {line[:500]}")
+
+
+def _without_credentials(words: str, arguments: Sequence[str]) -> str:
+    """Return the words in one line, without what the addresses among git's arguments hold as credentials."""
+    secrets = {secret for argument in arguments for secret in _secrets_of(argument)}
+    for secret in sorted(secrets, key=len, reverse=True):
+        words = words.replace(secret, _HIDDEN)
+    return _CREDENTIALS.sub(_HIDDEN, " ".join(words.split()))
+
+
+def _secrets_of(address: str) -> Iterator[str]:
+    """Yield the user information and the query of an address, and what git may repeat of them.
+
+    Where a password ends that holds signs which belong encoded there, nothing says; here it is the last @. The user of
+    `user:password` is no secret, but one without a password is a token.
+    """
+    _, is_address, rest = address.partition("://")
+    before, is_query, query = rest.partition("?")
+    user_information, is_user, _ = before.rpartition("@")
+    if not is_address:
+        return
+    if is_query:
+        yield from _spellings(query)
+    if is_user:
+        yield from (user_information, unquote(user_information))
+        user, has_password, password = user_information.partition(":")
+        yield from _spellings(password if has_password else user)
+
+
+def _spellings(secret: str) -> Iterator[str]:
+    for spelled in (secret, unquote(secret), " ".join(secret.split())):
+        yield from (each for each in (spelled, *_PARTS.split(spelled)) if len(each) >= _SHORTEST_PART)
