@@ -22,6 +22,7 @@ from catalog.working_tree import Selection, WorkingTree, locate, read_tree
 from pao.core.errors import CatalogUnavailable, PaoError
 
 CLEAN, PROBLEMS, COULD_NOT_RUN = 0, 1, 2
+_MOST_TOLD = 20
 DESCRIPTION = (
     "Check catalog documents as PAO's sync will, and tell what is wrong by file, line and column. "
     "The exit status is 0 without errors (warnings alone are told and do not count), 1 with errors, 2 when the check "
@@ -95,10 +96,15 @@ def _outcomes(options: Options, err: TextIO) -> Iterator[Outcome]:
     for root in dict.fromkeys(selection.root for selection in selections):
         tree = read_tree(root)
         _print(err, (f"{_shown(root, link)} is a symbolic link: PAO does not read it." for link in tree.links))
+        chosen = [selection for selection in selections if selection.root == root]
+        misplaced = [file for file in tree.misplaced if any(selection.holds(file) for selection in chosen)]
+        _print(err, _misplaced(root, misplaced))
         if not tree.documents:
             where = f"{root.name}/: documents stand in catalog/<category>/ and bundles/"
             raise CatalogUnavailable(f"There is no catalog document in {where}.")
-        asked = _asked(tree, [selection for selection in selections if selection.root == root])
+        asked = _asked(tree, chosen)
+        if misplaced and not asked:
+            raise CatalogUnavailable("What is to be checked holds no catalog document.")
         if options.changed:
             asked &= touched(tree.documents, difference(root, options.changed))
         findings = _findings(tree, asked, options.profile)
@@ -107,6 +113,14 @@ def _outcomes(options: Options, err: TextIO) -> Iterator[Outcome]:
             [_shown(root, file) for file in asked],
             [replace(finding, file=_shown(root, finding.file)) for finding in findings],
         )
+
+
+def _misplaced(root: Path, files: Sequence[str]) -> Iterator[str]:
+    where = "documents stand in catalog/<category>/ or bundles/, and end in .yaml or .yml"
+    for file in files[:_MOST_TOLD]:
+        yield f"{_shown(root, file)} is not checked, and PAO does not serve it: {where}."
+    if len(files) > _MOST_TOLD:
+        yield f"{len(files) - _MOST_TOLD} more files are not checked for that reason."
 
 
 def _asked(tree: WorkingTree, selections: Sequence[Selection]) -> set[str]:

@@ -33,11 +33,15 @@ class Selection:
 
 @dataclass(frozen=True)
 class WorkingTree:
-    """The documents of a repository by path, its code owners' file if it has one, and the links passed over."""
+    """The documents of a repository by path, its code owners' file if it has one, and what was passed over.
+
+    `misplaced` looks like a document and stands where none belongs; `links` are symbolic.
+    """
 
     documents: dict[str, bytes]
     code_owners: tuple[str, bytes] | None
     links: tuple[str, ...]
+    misplaced: tuple[str, ...]
 
 
 def locate(given: str) -> Selection:
@@ -67,18 +71,15 @@ def read_tree(root: Path) -> WorkingTree:
     """Read the repository. Raises `CatalogUnavailable` when a file cannot be read, or there are more than 50,000."""
     links: list[str] = []
     try:
-        documents = {
-            file: _head(path, MAX_BYTES)
-            for folder in _FOLDERS
-            for file, path in _files(root / folder, folder, links)
-            if place_of(file)
-        }
+        files = {file: path for folder in _FOLDERS for file, path in _files(root / folder, folder, links)}
+        documents = {file: _head(path, MAX_BYTES) for file, path in files.items() if place_of(file)}
         code_owners = next(
             ((file, _head(root / file, MAX_CODEOWNERS_BYTES)) for file in LOCATIONS if _is_regular(root / file)), None
         )
     except OSError as error:
         raise CatalogUnavailable(f"{error.filename or root} cannot be read: {error.strerror}.") from None
-    return WorkingTree(documents, code_owners, tuple(links))
+    misplaced = (file for file in files.keys() - documents.keys() if file.lower().endswith((".yaml", ".yml")))
+    return WorkingTree(documents, code_owners, tuple(links), tuple(sorted(misplaced)))
 
 
 def _holds_catalog(folder: Path) -> bool:
@@ -93,16 +94,18 @@ def _fits(path: str, *, is_folder: bool) -> bool:
 
 
 def _files(folder: Path, name: str, links: list[str]) -> Iterator[tuple[str, Path]]:
-    """Yield path in the repository and place on the disk of every regular file, two folders deep at most."""
+    """Yield path in the repository and place on the disk of every regular file in a folder, however deep."""
     count = 0
     waiting = [(folder, name)] if folder.is_dir() and not folder.is_symlink() else []
+    if folder.is_symlink():
+        links.append(name)
     while waiting:
         above, path = waiting.pop()
         for entry in sorted(os.scandir(above), key=lambda each: each.name):
             file = f"{path}/{entry.name}"
             if entry.is_symlink():
                 links.append(file)
-            elif entry.is_dir() and path == "catalog":
+            elif entry.is_dir():
                 waiting.append((above / entry.name, file))
             elif entry.is_file():
                 count += 1

@@ -201,6 +201,36 @@ def test_a_catalog_folder_that_is_a_link_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "root" / "catalog").symlink_to(tmp_path / "elsewhere")
     answer = Answer(tmp_path / "root")
     assert (answer.status, answer.places) == (COULD_NOT_RUN, [])
+    (tmp_path / "root" / BUNDLE_FILE).write_text("kind: x", encoding="utf-8")
+    answer = Answer(tmp_path / "root")
+    assert (answer.status, answer.err.endswith("/root/catalog is a symbolic link: PAO does not read it.\n")) == (
+        1,
+        True,
+    )
+
+
+WRONG_PLACES = ["bundles/x/a.yaml", "catalog/a.yaml", "catalog/databases/a.YAML", "catalog/databases/deep/b.yml"]
+
+
+def test_what_looks_like_a_document_at_a_wrong_place_is_told(folder: Path) -> None:
+    write(folder, dict.fromkeys([*WRONG_PLACES, "catalog/databases/deep/README.md", "a.yaml"], MISTAKE))
+    answer = Answer(".")
+    assert (answer.status, answer.out) == (CLEAN, "3 files checked (strict): nothing wrong.\n")
+    said = "is not checked, and PAO does not serve it: documents stand in catalog/<category>/ or bundles/, and end in"
+    assert answer.err.splitlines() == [f"{file} {said} .yaml or .yml." for file in WRONG_PLACES]
+    assert (Answer("catalog/compute").err, len(Answer("catalog").err.splitlines())) == ("", 3)
+
+
+@pytest.mark.parametrize("path", ["catalog/a.yaml", "catalog/databases/deep"])
+def test_nothing_but_misplaced_files_is_no_clean_catalog(folder: Path, path: str) -> None:
+    write(folder, dict.fromkeys(WRONG_PLACES, MISTAKE))
+    answer = Answer(path)
+    assert (answer.status, answer.out, len(answer.err.splitlines())) == (COULD_NOT_RUN, "", 2)
+
+
+def test_of_many_misplaced_files_some_are_named(folder: Path) -> None:
+    write(folder, {f"catalog/{number}.yaml": "" for number in range(30)})
+    assert Answer(".").err.splitlines()[20:] == ["10 more files are not checked for that reason."]
 
 
 def test_files_are_named_from_the_current_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
