@@ -13,10 +13,11 @@ from django.conf import settings
 from django.db.models import BooleanField, Case, F, Func, IntegerField, Q, QuerySet, Sum, Value, When
 
 from catalog.domain.changes import CheckedFile, Facts
-from catalog.domain.codeowners import LOCATIONS, CodeOwners
+from catalog.domain.codeowners import LOCATIONS
 from catalog.domain.codes import CODES
 from catalog.domain.findings import Finding
 from catalog.models import CatalogEntry, CatalogFile
+from catalog.owners import Owners
 from catalog.source import Blob
 from pao.core.ids import new_id
 
@@ -125,7 +126,7 @@ def _how_many(condition: Q) -> Sum:
     return Sum(Case(When(condition, then=Value(1)), default=Value(0), output_field=IntegerField()), default=0)
 
 
-def findings(passed_over: Mapping[str, str], owners: CodeOwners, *, tenant: str) -> list[dict[str, Any]]:
+def findings(passed_over: Mapping[str, str], owners: Owners, *, tenant: str) -> list[dict[str, Any]]:
     """Return the findings of all files with the owners of each, at most `MOST_FINDINGS`; refused files come first.
 
     `passed_over` are files that nobody reads, path → why: they are told before all others.

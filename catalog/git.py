@@ -1,7 +1,7 @@
 """Runs git: with an environment of its own, for a bounded time, with bounded answers, and nothing left running.
 
-Git gets argument lists, never a shell's line (B70). What it says is repeated without credentials: those of the addresses
-that it was given, however it writes them, and whatever else looks like some.
+Git gets argument lists, never a shell's line (B70). What it says is repeated without credentials: those of the
+addresses that it was given, however it writes them, and whatever else looks like some.
 """
 
 import os

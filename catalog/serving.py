@@ -17,11 +17,12 @@ from django.db.models import F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from catalog.domain.checker import CheckedEntry
-from catalog.domain.codeowners import LONGEST_TEAM, CodeOwners
+from catalog.domain.codeowners import LONGEST_TEAM
 from catalog.domain.documents import Bundle, Document, document_from
 from catalog.domain.performing import why_not
 from catalog.domain.schemas import schemas
 from catalog.models import Availability, CatalogEntry, CatalogVersion, EntryKind
+from catalog.owners import Owners
 from pao.core.ids import new_id
 
 KEPT_VERSIONS = 10
@@ -59,11 +60,11 @@ class _Placed:
 class Serving:
     """One commit on its way to being served, and what it has changed so far.
 
-    `is_other`: something that readers see is not what it was. `code_owners` are the rules of the commit.
+    `is_other`: something that readers see is not what it was. `owners` are those of the commit.
     """
 
     commit: str
-    code_owners: CodeOwners
+    owners: Owners
     tenant: str
     added: int = 0
     changed: int = 0
@@ -72,11 +73,17 @@ class Serving:
     _items: set[str] = field(default_factory=set)
     _bundles: set[str] = field(default_factory=set)
 
-    def owners_of_categories(self) -> dict[str, list[str]]:
-        """Return who owns the folder of each category that is served: its files that no line names."""
+    def owners_of_categories(self, known: Mapping[str, list[str]]) -> dict[str, list[str]]:
+        """Return who owns the folder of each category that is served: its files that no line names.
+
+        `known` are those of categories for which it is known already.
+        """
         shown = CatalogEntry.objects.filter(tenant=self.tenant).exclude(availability=Availability.RETIRED)
         categories = shown.exclude(category="").order_by("category").values_list("category", flat=True).distinct()
-        return {name: list(self.code_owners.owners_of(f"catalog/{name}/{_UNNAMED}")) for name in categories}
+        return {
+            name: known[name] if name in known else list(self.owners.owners_of(f"catalog/{name}/{_UNNAMED}"))
+            for name in categories
+        }
 
     def serve(self, documents: Sequence[CheckedEntry]) -> None:
         """Store documents that may be served: new entries, new versions, or nothing where nothing is new."""
@@ -105,7 +112,7 @@ class Serving:
     def give_owners(self) -> None:
         """Bring the owners of all entries up to date, once CODEOWNERS says something else."""
         rows = self._kept().order_by("id").values_list("pk", "path", "code_owners")
-        self._renew_served([pk for pk, path, owners in rows if owners != list(self.code_owners.owners_of(path))])
+        self._renew_served([pk for pk, path, owners in rows if owners != list(self.owners.owners_of(path))])
 
     def _kept(self) -> QuerySet[CatalogEntry]:
         return self._entries().exclude(availability=Availability.RETIRED)
@@ -184,7 +191,7 @@ class Serving:
         # A branch that is pushed back to an earlier commit brings a version that is there already (F73).
         stored = CatalogVersion.objects.filter(
             commit=self.commit, entry__in=[each.entry.pk for each in placed if not each.is_new]
-        ).defer("definition", "findings")
+        ).defer("definition")
         again = {(version.entry_id, version.content_hash): version for version in stored}
         made = []
         for each in placed:
@@ -224,7 +231,7 @@ class Serving:
 
     def _columns(self, document: Document, file: str, entry: CatalogEntry) -> Mapping[str, Any]:
         metadata = document.metadata
-        owners = list(self.code_owners.owners_of(file))
+        owners = list(self.owners.owners_of(file))
         columns: dict[str, Any] = {
             "kind": EntryKind(document.kind),
             "category": metadata.category,
@@ -244,12 +251,12 @@ class Serving:
         return columns | dict(zip(_OFFER, offer, strict=True))
 
     def _tell_warnings(self, placed: Sequence[_Placed]) -> None:
-        """Store the findings of documents that say the same, but are told something else about it."""
+        """Store the findings of documents that say what they said once, but are told something else about it."""
         others = []
         for each in placed:
             told = [finding.as_dict() for finding in each.checked.findings]
             version = each.entry.current
-            if each.is_same and version is not None and version.findings != told:
+            if version is not None and version.findings != told:
                 version.findings = told
                 others.append(version)
         CatalogVersion.objects.bulk_update(others, ["findings"], batch_size=PORTION)

@@ -16,11 +16,12 @@ from django.db import connection, transaction
 
 from catalog import checked_files, source
 from catalog.checked_files import Difference
-from catalog.domain import codeowners
-from catalog.domain.changes import CheckedFile, Facts, Recheck
+from catalog.domain.changes import CheckedFile, Recheck
 from catalog.domain.checks_identity import place_of
-from catalog.domain.codeowners import CodeOwners
+from catalog.domain.codeowners import LOCATIONS
 from catalog.models import Availability, CatalogEntry, CatalogGeneration, CatalogSync, SyncStatus
+from catalog.owners import Owners
+from catalog.queries import category_owners
 from catalog.served import ServedNow
 from catalog.serving import PORTION, Serving
 from catalog.source import Blob
@@ -124,13 +125,12 @@ class _Checked:
     passed_over: Mapping[str, str]
     difference: Difference
     recheck: Recheck
-    code_owners: CodeOwners
-    code_owners_file: CheckedFile | None
+    owners: Owners
 
     @property
-    def moved(self) -> frozenset[str]:
-        """The paths of files that are other ones than before, or gone."""
-        return self.difference.changed | self.difference.gone
+    def has_other_owners(self) -> bool:
+        """Whether the CODEOWNERS file is another one than before, or gone, or in another place."""
+        return not {*LOCATIONS}.isdisjoint(self.difference.changed | self.difference.gone)
 
 
 def _check(report: CatalogSync) -> _Checked:
@@ -149,23 +149,16 @@ def _checked(report: CatalogSync, clone: Path) -> _Checked:
     report.commit = source.fetch(settings.PAO_CATALOG_REPOSITORY, report.ref, clone)
     _compare(report, clone)
     tree = source.tree(clone, report.commit)
-    blobs = {path: blob for path, blob in tree.blobs.items() if place_of(path) or path in codeowners.LOCATIONS}
+    blobs = {path: blob for path, blob in tree.blobs.items() if place_of(path) or path in LOCATIONS}
 
     def read(paths: Sequence[str]) -> Mapping[str, bytes]:
         return source.read(clone, {path: blobs[path] for path in paths})
 
     difference = checked_files.difference(blobs, tenant=report.tenant)
-    owners_path = next((path for path in codeowners.LOCATIONS if path in blobs), None)
-    owners = CodeOwners()
-    owners_file = None
-    if owners_path is not None:
-        text = read([owners_path])[owners_path].decode("utf-8", errors="replace")
-        owners = codeowners.parse(text, file=owners_path)
-        owners_file = CheckedFile(owners_path, Facts(), owners.problems, None)
-    documents = {path for path in difference.changed if path not in codeowners.LOCATIONS}
+    documents = {path for path in difference.changed if path not in LOCATIONS}
     served = ServedNow(report.tenant)
     recheck = Recheck(difference.known, documents, difference.gone, read, profile="relaxed", served=served)
-    return _Checked(blobs, tree.passed_over, difference, recheck, owners, owners_file)
+    return _Checked(blobs, tree.passed_over, difference, recheck, Owners(blobs, read))
 
 
 def _compare(report: CatalogSync, clone: Path) -> None:
@@ -178,7 +171,7 @@ def _compare(report: CatalogSync, clone: Path) -> None:
 
 def _serve(report: CatalogSync, checked: _Checked) -> None:
     """Write what is served, and fill the report."""
-    serving = Serving(commit=report.commit, code_owners=checked.code_owners, tenant=report.tenant)
+    serving = Serving(commit=report.commit, owners=checked.owners, tenant=report.tenant)
     held = dict.fromkeys(checked.difference.gone, "")
     for files in _portions(checked.recheck):
         held |= {each.file: each.facts.id for each in files if not each.is_refused}
@@ -186,9 +179,8 @@ def _serve(report: CatalogSync, checked: _Checked) -> None:
         serving.serve([each.entry for each in files if each.entry is not None])
         serving.look_again([each.file for each in files if each.is_refused])
     checked_files.forget(checked.difference.gone, tenant=report.tenant)
-    if checked.moved.intersection(codeowners.LOCATIONS):
-        if checked.code_owners_file is not None:
-            checked_files.remember([checked.code_owners_file], checked.blobs, tenant=report.tenant)
+    if checked.has_other_owners:
+        checked_files.remember(checked.owners.checked, checked.blobs, tenant=report.tenant)
         serving.give_owners()
     serving.retire(held, checked.recheck.claims)
     serving.settle_bundles()
@@ -201,13 +193,14 @@ def _serve(report: CatalogSync, checked: _Checked) -> None:
         "changed": serving.changed,
         "retired": serving.retired,
         "unavailable": unavailable,
-        "refused_files": told["refused_files"] + len(checked.passed_over.keys() - {*codeowners.LOCATIONS}),
+        "refused_files": told["refused_files"] + len(checked.passed_over.keys() - {*LOCATIONS}),
         "parsed_files": checked.recheck.parsed,
         "findings": told["findings"] + len(checked.passed_over),
     }
-    report.findings = checked_files.findings(checked.passed_over, checked.code_owners, tenant=report.tenant)
+    report.findings = checked_files.findings(checked.passed_over, checked.owners, tenant=report.tenant)
     if not report.is_dry_run:
-        report.generation = _count(report, serving.owners_of_categories(), is_other=serving.is_other)
+        known = {} if checked.has_other_owners else category_owners(report.tenant)
+        report.generation = _count(report, serving.owners_of_categories(known), is_other=serving.is_other)
 
 
 def _portions(files: Recheck) -> Iterator[list[CheckedFile]]:
@@ -216,7 +209,7 @@ def _portions(files: Recheck) -> Iterator[list[CheckedFile]]:
         yield portion
 
 
-def _count(report: CatalogSync, category_owners: Mapping[str, Sequence[str]], *, is_other: bool) -> int:
+def _count(report: CatalogSync, of_categories: Mapping[str, Sequence[str]], *, is_other: bool) -> int:
     """Return the number of the generation that is served now, and tell it to whoever listens when it is a new one.
 
     Each commit is a generation of its own, and so is the same commit when something is served another way: by a new
@@ -224,12 +217,12 @@ def _count(report: CatalogSync, category_owners: Mapping[str, Sequence[str]], *,
     """
     generation, is_new = CatalogGeneration.objects.select_for_update().get_or_create(
         tenant=report.tenant,
-        defaults={"number": 1, "commit": report.commit, "sync": report, "category_owners": category_owners},
+        defaults={"number": 1, "commit": report.commit, "sync": report, "category_owners": of_categories},
     )
     if not is_new and (is_other or generation.commit != report.commit):
         generation.number += 1
         generation.commit, generation.sync = report.commit, report
-        generation.category_owners = category_owners
+        generation.category_owners = of_categories
         generation.save()
         is_new = True
     if is_new:

@@ -4,13 +4,16 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.db import connection
 from pytest_django import Settings
 
-from catalog import checked_files, serving
+from catalog import checked_files, owners, queries, serving
+from catalog.domain import codeowners
+from catalog.domain.codeowners import CodeOwners
 from catalog.domain.schemas import schemas
 from catalog.models import CatalogEntry, CatalogFile, CatalogGeneration, CatalogSync, CatalogVersion
 from catalog.sync import CHANNEL, sync
@@ -122,6 +125,33 @@ def test_owners_alone_may_change_and_every_entry_learns_of_it(repository: Reposi
     repository.commit({"CODEOWNERS": None})
     synced()
     assert {tuple(each.code_owners) for each in CatalogEntry.objects.all()} == {()}
+
+
+def test_code_owners_are_parsed_only_when_they_decide_something(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[str] = []
+
+    def parse(text: str, *, file: str) -> CodeOwners:
+        parsed.append(file)
+        return codeowners.parse(text, file=file)
+
+    monkeypatch.setattr(owners, "codeowners", SimpleNamespace(parse=parse))
+    repository.commit(TEXTS | {"CODEOWNERS": "* @acme/platform"})
+    for files, times in (
+        ({}, 1),
+        ({}, 0),
+        ({"README.md": "words"}, 0),
+        ({ITEM_FILE: version(ITEM, "1.1.0")}, 1),
+        ({OTHER_FILE: None, BUNDLE_FILE: None}, 0),
+        ({"CODEOWNERS": "* @dana"}, 1),
+        ({"CODEOWNERS": None}, 1),
+    ):
+        repository.commit(files)
+        parsed.clear()
+        synced()
+        assert len(parsed) == times, files
+    assert (entry().code_owners, queries.category_owners("default")) == ([], {"databases": []})
 
 
 def test_findings_name_the_owners_of_their_file(repository: Repository) -> None:

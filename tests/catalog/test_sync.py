@@ -456,6 +456,25 @@ def test_a_force_push_back_serves_what_head_says(repository: Repository) -> None
     assert shown() == {"database-small-test": ("1.1.0", "available")}
 
 
+def test_a_version_that_is_served_again_has_the_findings_of_now(repository: Repository) -> None:
+    lacking = BUNDLE.replace("id: title, name: Title", "id: heading, name: Heading")
+    repository.commit(TEXTS | {BUNDLE_FILE: version(BUNDLE, "0.9.0")})
+    synced()
+    second = repository.commit({BUNDLE_FILE: lacking})
+    synced()
+    repository.commit({BUNDLE_FILE: BUNDLE})
+    synced()
+    CatalogVersion.objects.filter(commit=second).update(findings=[])  # an earlier release found nothing
+    repository.git("reset", "--quiet", "--hard", second)
+    synced()
+    entry = CatalogEntry.objects.select_related("current").get(entry_id="bundle-both-test")
+    assert entry.current
+    assert (entry.current.commit, {each["code"] for each in entry.current.findings}) == (
+        second,
+        {"component_field_unavailable"},
+    )
+
+
 def test_a_reverted_change_is_a_new_version_with_the_old_content(repository: Repository) -> None:
     repository.commit({ITEM_FILE: ITEM})
     synced()
