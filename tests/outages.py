@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 import pytest
@@ -14,15 +15,15 @@ from devtools.fault_proxy import FaultProxy
 @contextmanager
 def proxied_database() -> Iterator[FaultProxy]:
     """Lead every new connection through the proxy that is given; only for tests with real transactions."""
-    address = connection.settings_dict
-    direct = {"HOST": address["HOST"], "PORT": address["PORT"]}
+    settings = connection.settings_dict
+    direct = {"HOST": settings["HOST"], "PORT": settings["PORT"]}
     with FaultProxy(str(direct["HOST"]), int(direct["PORT"])) as proxy:
         connection.close()
-        address |= {"HOST": proxy.address[0], "PORT": str(proxy.port)}
+        settings |= {"HOST": proxy.address[0], "PORT": str(proxy.port)}
         try:
             yield proxy
         finally:
-            address |= direct
+            settings |= direct
             connection.close()
 
 
@@ -58,11 +59,15 @@ def read_only_database() -> Iterator[None]:
         connection.close()
 
 
+def address() -> dict[str, Any]:
+    """Return where the database of the tests is, for a connection beside Django's."""
+    parameters = connection.get_connection_params()
+    return {name: parameters[name] for name in ("dbname", "user", "password", "host", "port") if name in parameters}
+
+
 def end_all_connections() -> int:
     """Let the server end every other connection to the database of the tests, as its restart does; return how many."""
-    parameters = connection.get_connection_params()
-    known = {name: parameters[name] for name in ("dbname", "user", "password", "host", "port") if name in parameters}
-    with psycopg.connect(**known) as other:
+    with psycopg.connect(**address()) as other:
         ended = other.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
