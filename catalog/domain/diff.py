@@ -1,7 +1,8 @@
 """What changed between two versions of a document: by member, and as text for people.
 
 The two are compared as data, so neither comments nor the order of keys count. One walk over both gives the changes and
-the lines, in a time that grows with the size of the documents alone, whatever is in them.
+the lines. Each line is written once for each level that it stands in: documents that people write come nowhere near the
+limit of that, and of others, what stands deep is told as one text.
 """
 
 import json
@@ -9,12 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from catalog.domain.diff_lines import ABSENT, Line, hunks, is_block, lines_of, nested, numbered, ordered_keys
+from catalog.domain.diff_lines import ABSENT, Line, OneLine, hunks, is_block, lines_of, nested, numbered, ordered_keys
 from catalog.domain.positions import Path, dotted
 
 MOST_CHANGES = 200
 LONGEST_VALUE = 2_000
 """Characters, as JSON, beyond which a value is told by its beginning."""
+MOST_EFFORT = 20_000
+"""Lines of both sides, each times its levels, up to which all levels are compared: a twentieth of a second."""
+COARSE_LEVELS = 3
 
 
 @dataclass(frozen=True)
@@ -37,10 +41,37 @@ class Difference:
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Difference:
-    """Return what changed between two definitions; at most 200 changes and 400 lines of text, `is_cut` beyond."""
+    """Return what changed between two definitions; at most 200 changes and 400 lines of text, `is_cut` beyond.
+
+    Of documents with very many lines the upper three levels are compared, and `is_cut` is true of any change.
+    """
     found: list[Change] = []
+    is_coarse = _effort(before) + _effort(after) > MOST_EFFORT
+    if is_coarse:
+        before, after = _coarse(before, COARSE_LEVELS), _coarse(after, COARSE_LEVELS)
     text, is_cut = hunks(_mapping(before, after, (), found))
-    return Difference(tuple(found[:MOST_CHANGES]), text, is_cut or len(found) > MOST_CHANGES)
+    return Difference(
+        tuple(found[:MOST_CHANGES]), text, (is_coarse and bool(found)) or is_cut or len(found) > MOST_CHANGES
+    )
+
+
+def _effort(value: Any, level: int = 1) -> int:
+    """Return how many lines a value is written in, each times its levels."""
+    if isinstance(value, Mapping | list):
+        members = value.values() if isinstance(value, Mapping) else value
+        return level + sum(_effort(member, level + 1) for member in members)
+    return level * (1 + value.count("\n")) if isinstance(value, str) else level
+
+
+def _coarse(value: Any, levels: int) -> Any:
+    """Return a value whose texts have one line each, and so has all that stands deeper than so many levels."""
+    if isinstance(value, Mapping | list) and value:
+        if not levels:
+            return OneLine(json.dumps(value, ensure_ascii=False, sort_keys=True))
+        if isinstance(value, list):
+            return [_coarse(member, levels - 1) for member in value]
+        return {key: _coarse(member, levels - 1) for key, member in value.items()}
+    return OneLine(value) if isinstance(value, str) else value
 
 
 def _walk(before: Any, after: Any, path: Path, found: list[Change]) -> list[Line]:

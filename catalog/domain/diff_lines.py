@@ -21,6 +21,12 @@ _PLAIN = re.compile(r"[A-Za-z_./@^][A-Za-z0-9_./@^$+-]*(?: [A-Za-z0-9_./@^$+(),-
 _OTHERWISE_READ = {"true", "false", "null", "yes", "no", "on", "off"}
 
 
+class OneLine(str):
+    """A text that is written on one line, however many it has."""
+
+    __slots__ = ()
+
+
 class Line(NamedTuple):
     """A line of one side, `-` or `+`, or of both, a blank."""
 
@@ -43,6 +49,8 @@ def scalar(value: Any) -> str:
 
 def is_block(value: Any) -> bool:
     """Tell whether a value is a text of several lines that can be shown as they are."""
+    if isinstance(value, OneLine):
+        return False
     return isinstance(value, str) and "\n" in value and all(line.isprintable() for line in value.split("\n"))
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.domain.diff import LONGEST_VALUE, MOST_CHANGES, Change, difference
+from catalog.domain.diff import LONGEST_VALUE, MOST_CHANGES, MOST_EFFORT, Change, difference
 from catalog.domain.diff_lines import LONGEST_LINE, MOST_LINES, Line, hunks, lines_of, scalar
 
 ROWS: list[tuple[str, Any, Any, list[tuple[str, str, Any, Any]], str]] = [
@@ -119,6 +119,32 @@ def test_a_difference_is_bounded_and_says_so(before: dict[str, Any], after: dict
     assert max(map(len, found.text.split("\n"))) <= LONGEST_LINE + 2  # the sign, and the mark of the cut
 
 
+def nested(levels: int, value: Any) -> dict[str, Any]:
+    """Return a document with a value that deep."""
+    return {"a": value} if levels == 1 else {"a": nested(levels - 1, value)}
+
+
+@pytest.mark.parametrize(
+    ("levels", "before", "after", "path"),
+    [
+        (2, ["x"] * MOST_EFFORT, ["y"], "a.a[0]"),  # many members: the first of the changes
+        (25, ["x"] * 1_000, ["y"] * 1_000, "a.a.a"),  # deep
+        (1, "x\n" * MOST_EFFORT, "y", "a"),  # many lines
+        (25, "x\n" * 1_000, "x\n" * 1_000 + "y", "a.a.a"),
+    ],
+)
+def test_of_documents_with_very_many_lines_the_upper_levels_are_compared(
+    levels: int, before: Any, after: Any, path: str
+) -> None:
+    found = difference(nested(levels, before), nested(levels, after))
+    assert (found.changes[0].path, found.is_cut) == (path, True)
+    assert all(
+        line[1:].startswith(("a:", "  a:", "    a:", "     - ", "    - ")) for line in found.text.split("\n")[1:]
+    )
+    unchanged = nested(levels, before)
+    assert difference(unchanged, nested(levels, before)) == difference({}, {})
+
+
 def test_a_long_value_is_told_by_its_beginning() -> None:
     (change,) = difference({}, {"a": ["x" * LONGEST_VALUE]}).changes
     assert change == Change("a", "added", None, '["' + "x" * (LONGEST_VALUE - 2) + "…")
@@ -173,6 +199,15 @@ def test_each_side_of_the_lines_is_that_document(before: dict[str, Any], after: 
         for sign, document in (("-", before), ("+", after)):
             side = [line.text for line in lines if line.sign in {" ", sign}]
             assert side == [line.text for line in lines_of(" ", document)] or not document
+
+
+@given(before=DOCUMENTS, after=DOCUMENTS)
+def test_a_coarse_comparison_misses_no_change(before: dict[str, Any], after: dict[str, Any]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("catalog.domain.diff.MOST_EFFORT", 0)
+        found = difference(before, after)
+    is_same = json.dumps(before, sort_keys=True) == json.dumps(after, sort_keys=True)
+    assert (bool(found.changes), found.is_cut, bool(found.text)) == (not is_same, not is_same, not is_same)
 
 
 @given(signs=st.lists(st.sampled_from(" -+"), max_size=40))
