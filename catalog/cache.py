@@ -173,7 +173,9 @@ class CatalogCache:
         served = _there(found.pop(entry_id, None), entry_id)
         if served.entry.components != before:  # a sync came between the two
             return self.offer(entry_id, tenant=tenant)
-        return queries.offer_of(served.entry, served.version, {each: part.version for each, part in found.items()})
+        return queries.offer_of(
+            served.entry, served.version, {each: (part.entry, part.version) for each, part in found.items()}
+        )
 
     def counters(self) -> Counters:
         """Return the counts of this process."""

@@ -23,6 +23,7 @@ class Offer:
     definition: Mapping[str, Any]
     version: str
     items: Mapping[str, CatalogVersion]
+    item_teams: Mapping[str, str]
 
     def definitions(self) -> dict[str, Mapping[str, Any]]:
         """Return the definition of every item that takes part, by id."""
@@ -30,19 +31,33 @@ class Offer:
         return items or {self.entry_id: self.definition}
 
     def snapshot(self) -> dict[str, Any]:
-        """Return what a request keeps: definition, version and commit of the entry and of each component's item."""
+        """Return what a request keeps: definition, version and commit of the entry and of each component's item.
+
+        A document that names no team has the one that CODEOWNERS gave it, as `owner_team` of the entry has (R2).
+        """
         return {
             "entry": {
                 "id": self.entry_id,
                 "version": self.version,
                 "commit": self.commit,
-                "definition": self.definition,
+                "definition": _with_team(self.definition, self.owner_team),
             },
             "items": {
-                item_id: {"version": version.version, "commit": version.commit, "definition": version.definition}
+                item_id: {
+                    "version": version.version,
+                    "commit": version.commit,
+                    "definition": _with_team(version.definition, self.item_teams[item_id]),
+                }
                 for item_id, version in self.items.items()
             },
         }
+
+
+def _with_team(definition: Mapping[str, Any], team: str) -> Mapping[str, Any]:
+    owner = definition["metadata"].get("owner") or {}
+    if owner.get("team") or not team:
+        return definition
+    return {**definition, "metadata": {**definition["metadata"], "owner": {**owner, "team": team}}}
 
 
 def shown(tenant: str) -> QuerySet[CatalogEntry]:
@@ -109,14 +124,16 @@ def offer(entry_id: str, *, tenant: str) -> Offer:
     Raises `CatalogItemNotFound`, or `ItemUnavailable` with the reason. Who only shows an offer asks `catalog.cache`.
     """
     found, version = entry(entry_id, tenant=tenant)
-    items: dict[str, CatalogVersion] = {}
+    items: dict[str, tuple[CatalogEntry, CatalogVersion]] = {}
     if found.kind == EntryKind.BUNDLE and found.availability == Availability.AVAILABLE:
         parts = shown(tenant).filter(entry_id__in=found.components)
-        items = {part.entry_id: part.current for part in parts if part.current is not None}
+        items = {part.entry_id: (part, part.current) for part in parts if part.current is not None}
     return offer_of(found, version, items)
 
 
-def offer_of(found: CatalogEntry, version: CatalogVersion, items: Mapping[str, CatalogVersion]) -> Offer:
+def offer_of(
+    found: CatalogEntry, version: CatalogVersion, items: Mapping[str, tuple[CatalogEntry, CatalogVersion]]
+) -> Offer:
     """Return the offer of an entry with those of its items that are shown. Raises `ItemUnavailable` with the reason."""
     if found.availability != Availability.AVAILABLE:
         raise ItemUnavailable(f"{found.entry_id} is unavailable: {found.unavailable_reason}")
@@ -130,5 +147,6 @@ def offer_of(found: CatalogEntry, version: CatalogVersion, items: Mapping[str, C
         commit=version.commit,
         definition=version.definition,
         version=version.version,
-        items=items,
+        items={item_id: part for item_id, (_, part) in items.items()},
+        item_teams={item_id: item.owner_team for item_id, (item, _) in items.items()},
     )
