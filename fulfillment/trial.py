@@ -3,7 +3,7 @@
 Pure but for the platform's settings: nothing is stored, nothing is called, secrets come as `[secret]`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
@@ -21,8 +21,8 @@ from catalog.domain.templating import (
     parse,
     render_value,
 )
-from catalog.domain.templating.values import text_of
 from fulfillment.render import LONGEST_CONFIG, RENDERERS, length_of
+from pao.core.clock import monotonic
 from pao.core.errors import TemplateError, TemplateSyntaxError
 
 State = Literal["value", "missing", "unknown"]
@@ -33,20 +33,33 @@ _MOST_KNOWN = 300
 _MOST_HINTS = 20
 LONGEST_VALUE = 500
 """Characters of a referenced value that are shown beside its reference."""
+MOST_ENTRIES = 20
+"""Entries of a list or an object that are shown."""
+MOST_DEPTH = 3
+MOST_SECONDS = 2.0
+_TOO_SLOW = f"Not shown: the trial took longer than {MOST_SECONDS:.0f} seconds; try fewer templates at once."
 
 
 class Budget:
-    """How much one trial may still tell: a small body could ask for the same long value thousands of times."""
+    """How much one trial may still tell, and how long it may take: a small body could ask for a great deal of work."""
 
     def __init__(self) -> None:
-        """Begin with what all templates of an action may become together."""
+        """Begin with what all templates of an action may become together, and with `MOST_SECONDS`."""
         self._left = LONGEST_CONFIG
+        self._deadline = monotonic() + MOST_SECONDS
 
     def spend(self, value: Any) -> None:
-        """Count what is told. Raises `TemplateError` when it is more than one trial may tell."""
+        """Count what is told. Raises `TemplateError` when it is more than one trial may tell, or takes too long."""
         self._left -= length_of(value)
         if self._left < 0:
             raise TemplateError(f"Not shown: all of this trial together is longer than {LONGEST_CONFIG} characters.")
+        if self.is_over:
+            raise TemplateError(_TOO_SLOW)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time of the trial has passed."""
+        return monotonic() > self._deadline
 
 
 @dataclass(frozen=True)
@@ -114,7 +127,7 @@ def try_template(text: str, *, context: str, namespaces: Mapping[str, Any], type
     template = parsed(text, (), context)
     if isinstance(template, TriedTemplate):
         return Trial((template,))
-    references = tuple(
+    references = (
         _given(reference, scope, known if index < _MOST_HINTS else ())
         for index, reference in enumerate(template.references)
     )
@@ -134,17 +147,25 @@ def tried(
     context: str,
     template: Template,
     scope: Scope,
-    references: tuple[TriedReference, ...],
+    references: Iterable[TriedReference],
     budget: Budget,
 ) -> TriedTemplate:
     """Return the template with what it says in a context of the schemas, or `input` for a component's."""
     render = render_value if context == "input" else RENDERERS[context]
+    told: tuple[TriedReference, ...] = ()
     try:
+        told = tuple(_within(budget, references))
         output = _shown(render(template, scope))
-        budget.spend([output, [reference.value for reference in references]])
+        budget.spend(output)
     except TemplateError as error:
-        return TriedTemplate(path, context, template.text, error=error.message, references=references)
-    return TriedTemplate(path, context, template.text, output, references=references)
+        return TriedTemplate(path, context, template.text, error=error.message, references=told)
+    return TriedTemplate(path, context, template.text, output, references=told)
+
+
+def _within(budget: Budget, references: Iterable[TriedReference]) -> Iterator[TriedReference]:
+    for reference in references:
+        budget.spend([reference.value, reference.hint])
+        yield reference
 
 
 def _shown(rendered: Any) -> Any:
@@ -177,8 +198,19 @@ def tried_reference(
     return TriedReference(str(reference), functions, state, source, _cut(value), hint)
 
 
-def _cut(value: Any) -> Any:
-    return value if length_of(value) <= LONGEST_VALUE else f"{text_of(value)[:LONGEST_VALUE]}…"
+def _cut(value: Any, depth: int = 0) -> Any:
+    """Return as much of a value as shows what it is, without walking through all of it."""
+    if isinstance(value, str):
+        return value if len(value) <= LONGEST_VALUE else f"{value[:LONGEST_VALUE]}…"
+    if not isinstance(value, list | tuple | Mapping):
+        return value
+    if depth == MOST_DEPTH:
+        return "…"
+    is_long = len(value) > MOST_ENTRIES
+    if isinstance(value, Mapping):
+        shown = {key[:LONGEST_VALUE]: _cut(entry, depth + 1) for key, entry in islice(value.items(), MOST_ENTRIES)}
+        return shown | ({"…": "…"} if is_long else {})
+    return [_cut(entry, depth + 1) for entry in value[:MOST_ENTRIES]] + (["…"] if is_long else [])
 
 
 def _paths(value: Any, start: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

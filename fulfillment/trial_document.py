@@ -155,7 +155,7 @@ def _try(path: Path, context: str, text: str, values: _Values) -> TriedTemplate:
     template = parsed(text, path, context)
     if isinstance(template, TriedTemplate):
         return template
-    references = tuple(_known(reference, values) for reference in template.references)
+    references = (_known(reference, values) for reference in template.references)
     return tried(path, context, template, values.scope, references, values.budget)
 
 

@@ -71,6 +71,39 @@ def test_hints_are_searched_for_the_first_references_only() -> None:
     assert [bool(reference.hint) for reference in references] == [True] * 20 + [False] * 5
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        pytest.param("a" * 40_000, "a" * 500 + "…", id="a long text"),
+        pytest.param(["a"] * 20_000, ["a"] * 20 + ["…"], id="many entries"),
+        pytest.param({str(n): n for n in range(30)}, {str(n): n for n in range(20)} | {"…": "…"}, id="many members"),
+        pytest.param([[[[1]]]], [[["…"]]], id="deep"),
+    ],
+)
+def test_of_a_value_no_more_is_told_than_shows_what_it_is(value: Any, shown: Any) -> None:
+    tried = try_template(
+        "{{.current.a | json | truncate 3}}" * 3, context="text", namespaces={"current": {"a": value}}, types={}
+    )
+    assert [reference.value for reference in tried.templates[0].references] == [shown] * 3
+
+
+def test_what_would_be_told_in_all_is_bounded() -> None:
+    value = [["a" * 500] * 20] * 20
+    text = '{{.current.a | json | replace "a" ""}}' * 100
+    (tried,) = try_template(text, context="text", namespaces={"current": {"a": value}}, types={}).templates
+    assert (tried.output, tried.references) == (None, ())
+    assert "all of this trial together" in tried.error
+
+
+def test_a_trial_ends_when_its_time_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter([0.0, 1.0, 3.0])
+    monkeypatch.setattr("fulfillment.trial.monotonic", lambda: next(moments))
+    (tried,) = try_template(
+        "{{.current.a}}" * 500, context="text", namespaces={"current": {"a": 1}}, types={}
+    ).templates
+    assert "longer than 2 seconds" in tried.error
+
+
 # --- documents
 
 

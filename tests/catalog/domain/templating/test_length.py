@@ -9,7 +9,6 @@ import pytest
 from catalog.domain.templating import Scope, parse
 from catalog.domain.templating.values import LONGEST_TEXT
 from fulfillment.render import LONGEST_CONFIG, RENDERERS, render_action
-from fulfillment.trial import LONGEST_VALUE, try_template
 from pao.core.errors import TemplateError
 
 LONG = "a" * 40_000
@@ -84,11 +83,3 @@ def test_the_templates_of_an_action_together_become_no_longer() -> None:
     config = {"ticket": {"project": "DBA", "issueType": "Task", "summaryTemplate": "x", "customFields": fields}}
     with pytest.raises(TemplateError, match=f"longer than {LONGEST_CONFIG}"):
         render_action("jira-ticket", config, SCOPE)
-
-
-def test_a_trial_tells_no_more_of_a_value_than_shows_what_it_is() -> None:
-    (tried,) = try_template(
-        "{{.current.long | truncate 3}}" * 1_000, context="text", namespaces={"current": SCOPE.current}, types={}
-    ).templates
-    assert tried.output == "aa…" * 1_000
-    assert {len(reference.value) for reference in tried.references} == {LONGEST_VALUE + 1}
