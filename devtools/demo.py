@@ -99,19 +99,22 @@ def _play(deployment: Deployment) -> None:
 
 def _push_and_see(deployment: Deployment, developer: PaoClient) -> None:
     """Change a document, tell PAO as GitHub would, and see the new version served."""
-    print(f"Third act: a platform team pushes version 1.1.0 of {INSTANT}, and GitHub tells PAO.")
+    old = developer.get(f"/catalog/{INSTANT}")["version"]
+    major, minor, _ = old.split(".")
+    new = f"{major}.{int(minor) + 1}.0"
+    print(f"Third act: a platform team pushes version {new} of {INSTANT}, and GitHub tells PAO.")
     directory = deployment.directory / "catalog-repository"
-    payload = repository.push(directory, INSTANT_FILE, "version: 1.0.0", "version: 1.1.0")
+    payload = repository.push(directory, INSTANT_FILE, f"version: {old}", f"version: {new}")
     began = time.monotonic()
     delivery = deliver(deployment.address, payload, WEBHOOK_SECRET)
     print(f"  POST /api/v1/webhooks/github → {delivery['outcome']} after {(time.monotonic() - began) * 1000:.0f} ms")
-    while (served := developer.get(f"/catalog/{INSTANT}"))["version"] != "1.1.0":
+    while (served := developer.get(f"/catalog/{INSTANT}"))["version"] != new:
         deployment.supervisor.revive()
         if time.monotonic() - began > SECONDS:
             raise DemoError(f"{INSTANT} is still served as {served['version']} after {SECONDS:.0f} s")
         time.sleep(0.1)
     owners = ", ".join(served["owner"]["code_owners"])
-    print(f"  ✔ 1.1.0 is served {time.monotonic() - began:.1f} s after the push, owned by {owners}\n")
+    print(f"  ✔ {new} is served {time.monotonic() - began:.1f} s after the push, owned by {owners}\n")
 
 
 def _submit_and_follow(deployment: Deployment, developer: PaoClient, item: str, form: dict[str, Any]) -> Any:

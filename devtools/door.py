@@ -27,7 +27,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "lint": ("devtools.lint", "lint, format, types and import contracts [--fix]"),
     "check": ("devtools.check", "lint, and migrations, API description, docs, deployment settings"),
     "chaos": ("devtools.chaos", "kill and break everything under load [--requests N] [--seed S]"),
-    "bench": ("devtools.bench", "what a task costs, or the catalog (`catalog`), beside a floor measured in the same run"),
+    "bench": (
+        "devtools.bench",
+        "what a task costs, or the catalog (`catalog`), beside a floor of the same run",
+    ),
     "docs": ("devtools.docs", "write the generated pages under docs/"),
     "lock": ("devtools.lock", "write the lock files from requirements.txt and requirements-dev.txt"),
     "help": ("", "print this"),

@@ -3,6 +3,7 @@
 The platform that the starter's REST action calls is the sandbox here.
 """
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -25,10 +26,17 @@ _AUTHOR = {
 
 
 def make(directory: Path, sandbox: str) -> Path:
-    """Make the repository, or commit to it what has changed; return its path."""
+    """Make the repository, or make it anew when the examples are others than it was made from; return its path.
+
+    What people have pushed to it meanwhile stays otherwise: it is theirs to play with.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     if not (directory / ".git").exists():
         _git(directory, "init", "--quiet", "--initial-branch=main")
+    made_from = directory / ".git" / "pao-made-from"
+    source = _digest(sandbox)
+    if made_from.exists() and made_from.read_text(encoding="utf-8") == source:
+        return directory
     for old in directory.iterdir():
         if old.name != ".git":
             shutil.rmtree(old) if old.is_dir() else old.unlink()
@@ -39,7 +47,15 @@ def make(directory: Path, sandbox: str) -> Path:
     _git(directory, "add", "--all")
     if _git(directory, "status", "--porcelain"):
         _git(directory, "commit", "--quiet", "--message", "The catalog of the demo")
+    made_from.write_text(source, encoding="utf-8")
     return directory
+
+
+def _digest(sandbox: str) -> str:
+    digest = hashlib.sha256(sandbox.encode())
+    for path, content in sorted(files().items()):
+        digest.update(path.encode() + b"\0" + content)
+    return digest.hexdigest()
 
 
 def files() -> dict[str, bytes]:

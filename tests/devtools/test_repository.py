@@ -26,10 +26,19 @@ def test_holds_the_seed_word_for_word_and_the_starter_but_for_the_platforms_addr
     assert b"http://127.0.0.1:5/platform/databases" in made[changed.pop()]
 
 
-def test_a_second_time_commits_only_what_changed(tmp_path: Path) -> None:
+def test_what_people_push_stays_until_the_examples_are_others(tmp_path: Path) -> None:
     directory = repository.make(tmp_path / "catalog", "http://127.0.0.1:5")
-    first = (directory / ".git" / "refs" / "heads" / "main").read_text()
+    document = directory / "catalog" / "databases" / "database-instant-sandbox.yaml"
+    document.write_text("theirs", encoding="utf-8")
     repository.make(directory, "http://127.0.0.1:5")
-    assert (directory / ".git" / "refs" / "heads" / "main").read_text() == first
+    assert document.read_text(encoding="utf-8") == "theirs"
     repository.make(directory, "http://127.0.0.1:6")
-    assert (directory / ".git" / "refs" / "heads" / "main").read_text() != first
+    assert "http://127.0.0.1:6/platform/databases" in document.read_text(encoding="utf-8")
+
+
+def test_a_push_is_what_github_tells_of_it(tmp_path: Path) -> None:
+    directory = repository.make(tmp_path / "catalog", "http://127.0.0.1:5")
+    payload = repository.push(directory, "CODEOWNERS", "@example/developer-experience", "@example/everybody")
+    assert payload["commits"] == [{"id": payload["after"], "added": [], "removed": [], "modified": ["CODEOWNERS"]}]
+    assert (directory / ".git" / "refs" / "heads" / "main").read_text().strip() == payload["after"]
+    assert payload["repository"] == {"full_name": f"{tmp_path.name}/catalog"}
