@@ -31,6 +31,7 @@ from pao.identity import principal_of
 from requests_app.domain import planner
 from requests_app.models import UploadedFile
 from requests_app.pages import fields, files, graph
+from requests_app.pages.only_when import only_when
 from requests_app.pages.words import action_sentence, after
 from requests_app.submit import submit
 from requests_app.uploads import file_fields
@@ -47,6 +48,7 @@ class Stage:
     title: str
     entry_id: str
     waits_for: str
+    only_when: str
     sentences: tuple[str, ...]
 
 
@@ -132,6 +134,11 @@ def _see(request_id: str) -> HttpResponseRedirect:
     return HttpResponseRedirect(reverse("request-detail", args=[request_id]), status=303)
 
 
+def _sentence(task: planner.PlannedTask, document: Document) -> str:
+    said = action_sentence(task.action_type, task.action["config"])
+    return " ".join(filter(None, (said, only_when(task.action.get("when") or "", document.form))))
+
+
 def _is_manual(entry: CatalogEntry) -> bool:
     return entry.mode == "manual"
 
@@ -146,12 +153,14 @@ def _plan(entry: CatalogEntry, document: Document, tenant: str) -> dict[str, Any
     parts: dict[str, list[planner.PlannedTask]] = {}
     for task in planned:
         parts.setdefault(task.component_id, []).append(task)
+    conditions = {part.id: part.when for part in getattr(document, "components", ())}
     stages = tuple(
         Stage(
             title=component or entry.name,
             entry_id=tasks[0].item_id if component else "",
             waits_for=after(tasks[0].depends_on),
-            sentences=tuple(action_sentence(task.action_type, task.action["config"]) for task in tasks),
+            only_when=only_when(conditions.get(component, ""), document.form),
+            sentences=tuple(_sentence(task, document) for task in tasks),
         )
         for component, tasks in parts.items()
     )

@@ -18,7 +18,7 @@ from requests_app import progress
 from requests_app.abort import abort
 from requests_app.domain import reasons
 from requests_app.models import ResourceRequest, UploadedFile
-from tests.factories import bundle, item, principal, rest, serve, serve_stack, submitted
+from tests.factories import bundle, item, principal, rest, serve, serve_stack, submitted, ticket
 from tests.requests_app.steps import Signed, claim_next, complete_next, fail_next
 
 pytestmark = pytest.mark.django_db
@@ -377,6 +377,17 @@ def test_a_bundle_shows_its_order_in_words_and_as_a_drawing(signed: Signed) -> N
     assert "3 tasks of 3 components" in page
     assert 'aria-label="3 components: database, secrets after database and app after database and secrets."' in page
     assert page.count('class="graph-edge"') == 2  # database → app is said by the longer way
+
+
+def test_what_is_made_only_at_times_says_when(signed: Signed) -> None:
+    switch = {"id": "extra", "name": "Also an extra", "type": "boolean"}
+    serve(item("item-a-test", actions=[ticket() | {"when": "current.name != 'none'"}]))
+    pair = bundle(components={"a": ()}, fields=[switch])
+    pair["components"][0]["when"] = "current.basic.extra == true"
+    serve(pair)
+    page = signed().get("/catalog/bundle-stack-test/").content.decode()
+    assert "Only when Also an extra is ticked." in page
+    assert "Only when Name is not none." in page
 
 
 def test_what_cannot_be_requested_says_why(signed: Signed, archive: str) -> None:
