@@ -93,6 +93,7 @@ def _git(root: Path, *arguments: str, given: bytes | None = None) -> bytes:
         return done.stdout
     words = " ".join(done.stderr.decode(errors="replace").split())
     if arguments[0] == "merge-base":
-        words = words or "the two have no commit in common"
-        words += " (a shallow clone lacks it: fetch the whole history)"
+        hint = "the two have no commit in common (a shallow clone lacks it: fetch the whole history)"
+        unknown = "is there such a branch or commit here? CI often fetches the last commit alone."
+        words = f"{words}; {unknown}" if words else hint
     raise CatalogUnavailable(f"git {arguments[0]} failed: {words[:500]}")
