@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import Error, connection, transaction
 
 from catalog import checked_files, source
 from catalog.checked_files import Difference
@@ -66,8 +66,16 @@ def sync(
         asked.is_dry_run = asked.is_dry_run or dry_run
         return _sync(asked, by=by)
     finally:
+        _unlock()
+
+
+def _unlock() -> None:
+    """Give the lock back, also when that cannot be said any more: the server takes it from a connection that ends."""
+    try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+    except Error:
+        connection.close()  # whatever is raised already tells more
 
 
 def _sync(report: CatalogSync, *, by: Principal) -> CatalogSync:

@@ -17,6 +17,7 @@ from tests.catalog.domain.catalog_files import ITEM, ITEM_FILE, TEXTS
 from tests.catalog.repository import Repository
 from tests.catalog.test_sync import another_sync_running
 from tests.factories import principal
+from tests.outages import end_all_connections
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -116,6 +117,26 @@ def test_trouble_with_the_database_in_the_middle_is_overcome_by_the_next_deliver
     assert not CatalogEntry.objects.exists()
     assert perform(str(report.pk)) == "succeeded"
     assert CatalogEntry.objects.count() == 3
+
+
+def test_a_connection_that_is_lost_in_the_middle_is_overcome_by_the_next_delivery(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.commit(TEXTS)
+    report = asked()
+    settle = serving.Serving.settle_bundles
+
+    def restart(self: serving.Serving) -> None:
+        assert end_all_connections()
+        settle(self)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(serving.Serving, "settle_bundles", restart)
+        # The lock was taken by the connection that is gone: what is told is that it is gone, not that trouble followed.
+        with pytest.raises(Reject, match="terminating connection due to administrator command"):
+            perform(str(report.pk))
+    assert fresh(report).status == "running"
+    assert perform(str(report.pk)) == "succeeded"
 
 
 def test_a_sync_without_a_message_ends_with_its_trouble(
