@@ -1,7 +1,8 @@
 """Performing one task: claim → condition → render → intent → call → record. The only place where a task is done.
 
 Business failures never leave this module as exceptions: they become the task's state, and the message is acknowledged.
-Only trouble with the machinery before the claim is raised, so that the queue delivers the message again.
+Only trouble with the machinery is raised: the queue delivers the message again, and after the lease another attempt
+settles what this one has begun.
 """
 
 import traceback
@@ -27,6 +28,7 @@ from fulfillment.storing import patiently
 from pao.core.clock import monotonic, now
 from pao.core.context import correlated
 from pao.core.errors import ActionFailed, LeaseLost, OutcomeUnknown, PaoError, SecretUnavailable
+from pao.database import AWAY
 from pao.failpoints import failpoint
 from requests_app import progress, sealing
 from requests_app.domain.reasons import from_error
@@ -90,6 +92,8 @@ def _do(task: FulfillmentTask, lease: progress.Lease, *, deadline: float) -> End
     except LeaseLost as lost:
         log.warning("lease.lost", task=str(task.pk), attempt=lease.attempt, why=lost.message)
         return Ending(AttemptOutcome.LATE, lambda: progress.give_back(lease))
+    except AWAY:
+        raise  # no failure of the action: nobody need decide about it (R2, F37)
     except PaoError as error:
         return _failure(lease, journal, error)
     except Exception as error:  # noqa: BLE001 - a defect becomes an explained failure too

@@ -1,7 +1,7 @@
 """The database goes away in the middle of an attempt: what was answered is stored when it is back."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import psycopg
@@ -109,13 +109,33 @@ def test_a_database_that_is_away_at_the_claim_changes_nothing(sandbox: Sandbox, 
     assert (state_of(single), states(single), sandbox.calls) == ("submitted", ["queued"], {})
 
 
-def test_a_database_that_refuses_the_intent_prevents_the_call(sandbox: Sandbox, single: ResourceRequest) -> None:
-    """F68: no calling mark, no call."""
-    with database_away('INSERT INTO "fulfillment_effect"', times=1):
-        run(task_of(single))
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param('SELECT "requests_fulfillmenttask"', id="what the task needs"),
+        pytest.param('INSERT INTO "fulfillment_effect"', id="the intent"),
+    ],
+)
+def test_a_database_that_goes_away_before_the_call_asks_no_person(
+    sandbox: Sandbox, single: ResourceRequest, statement: str
+) -> None:
+    """F68, R2: no calling mark, no call; and no failure of the action, so after the lease it is simply done."""
+    task = task_of(single)
 
-    assert (states(single), sandbox.calls) == (["failed"], {})
-    assert "before anything was called" in task_of(single).state_reason["sentence"]
+    def go(name: str) -> None:
+        if name == "worker.after_claim":
+            outage.enter_context(database_away(statement, times=1))
+
+    with ExitStack() as outage, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(runner, "failpoint", go)
+        with pytest.raises(OperationalError, match="away"):
+            run(task)
+    assert (states(single), sandbox.calls) == (["processing"], {})
+
+    expire_lease(task)
+    runner.perform(task.pk, 1, "worker-2")
+    assert run(task, "worker-2") == "completed"
+    assert (state_of(single), sandbox.calls[CREATE]) == ("completed", 1)
 
 
 def _parameters() -> dict[str, Any]:

@@ -72,10 +72,34 @@ def test_an_intent_whose_commit_is_not_answered_leads_to_no_call(
     sandbox: Sandbox, single: ResourceRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F38, F53: the mark stands, so a person is asked, as after any intent; PAO itself has called nobody."""
+    task = task_of(single)
     with proxied_database() as proxy, monkeypatch.context() as patched:
         lose_answer_of_commit(proxy, patched, number=2)
-        assert run(task_of(single)) == "failed"
+        with pytest.raises(Reject, match="the database is away"):
+            worker.perform(str(task.pk), 1)
+
+    expire_lease(task)
+    runner.perform(task.pk, 1, "worker-2")
+    assert run(task, "worker-2") == "failed"
     assert (codes(single), sandbox.calls[CREATE]) == (("OUTCOME_UNKNOWN", ["OUTCOME_UNKNOWN"]), 0)
+
+
+def test_a_restart_in_the_middle_of_a_task_asks_no_person(
+    sandbox: Sandbox, single: ResourceRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F66: between claim and intent nothing has happened, so the next attempt does it."""
+    task = task_of(single)
+    with monkeypatch.context() as patched:
+        patched.setattr(runner, "failpoint", lambda name: name == "worker.after_claim" and end_all_connections())
+        with pytest.raises(Reject, match="the database is away"):
+            worker.perform(str(task.pk), 1)
+    close_old_connections()  # as at the beginning of the next message
+    assert (states(single), sandbox.calls) == (["processing"], {})
+
+    expire_lease(task)
+    assert worker.perform(str(task.pk), 1) == "moved_on"
+    assert worker.perform(str(task.pk), 2) == "completed"
+    assert (state_of(single), sandbox.calls[CREATE]) == ("completed", 1)
 
 
 def test_a_restart_between_two_messages_is_not_noticed(sandbox: Sandbox) -> None:
