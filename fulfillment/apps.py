@@ -9,3 +9,10 @@ class FulfillmentConfig(AppConfig):
     name = "fulfillment"
     label = "fulfillment"
     verbose_name = "Fulfilment"
+
+    def ready(self) -> None:
+        """Say how intents are closed that a person settles."""
+        from fulfillment.journal import settle_by_hand
+        from requests_app.settling import keep_intents
+
+        keep_intents(settle_by_hand)

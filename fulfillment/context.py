@@ -179,11 +179,13 @@ def _with_secrets(form_data: Mapping[str, Any], secrets: Mapping[str, Any]) -> d
 
 
 def _blockers(task: FulfillmentTask, completed: tuple[FulfillmentTask, ...]) -> tuple[Reference, ...]:
-    waited_for = set(task.depends_on)
-    return tuple(
+    """Return the tickets that block this task's: of what its component depends on, and before it in an escalation."""
+    waited_for, places = set(task.depends_on), set(task.blocked_by)
+    found = (
         Reference(**reference)
         for other in completed
-        if other.component_id in waited_for
+        if other.component_id in waited_for or other.sequence_index in places
         for reference in other.references
         if reference["type"] == "jira-ticket"
     )
+    return tuple(dict.fromkeys(found))

@@ -22,6 +22,28 @@ log = structlog.get_logger(__name__)
 _DONE = EffectOutcome.DONE
 
 
+def settle_by_hand(task: FulfillmentTask, found: Mapping[str, Any], evidence: str) -> int:
+    """Close what is unanswered of a task as done, for a person says so; return how many effects that were.
+
+    `found` is what the next attempt goes on from. The caller holds the transaction, and has masked what it gives.
+    """
+    unanswered = [effect.pk for effect in _unanswered(task)]
+    closed = {"outcome": _DONE, "result": dict(found), "evidence": evidence[:1000], "answered_at": now()}
+    return Effect.objects.filter(pk__in=unanswered).update(**closed) if unanswered else 0
+
+
+def _unanswered(task: FulfillmentTask) -> list[Effect]:
+    effects = list(task.effects.order_by("id"))
+    finished = {effect.step for effect in effects if effect.outcome == _DONE}
+    return [
+        effect
+        for effect in effects
+        if effect.outcome == EffectOutcome.INTENDED
+        and effect.attempt > task.denied_attempts
+        and effect.step not in finished
+    ]
+
+
 class TaskJournal:
     """The journal of one attempt; earlier attempts' effects are readable through it."""
 
@@ -69,15 +91,7 @@ class TaskJournal:
 
         What a person has denied, and steps that another attempt finished, are answered.
         """
-        effects = list(self._task.effects.order_by("id"))
-        finished = {effect.step for effect in effects if effect.outcome == _DONE}
-        return [
-            effect
-            for effect in effects
-            if effect.outcome == EffectOutcome.INTENDED
-            and effect.attempt > self._task.denied_attempts
-            and effect.step not in finished
-        ]
+        return _unanswered(self._task)
 
     def finished(self) -> list[str]:
         """Return what was done for the task, in any attempt, in order."""

@@ -19,11 +19,11 @@ from fulfillment.actions.protocol import Outcome, Reference
 from fulfillment.actions.registry import action_type
 from fulfillment.conditions import unmet_condition
 from fulfillment.context import TaskScope, action_context, load_scope
+from fulfillment.handover import config_of
 from fulfillment.journal import TaskJournal
 from fulfillment.models import AttemptOutcome, TaskAttempt
 from fulfillment.reconcile import run_settled
 from fulfillment.recovery import take_back
-from fulfillment.render import render_action
 from fulfillment.storing import patiently
 from pao.core.clock import monotonic, now
 from pao.core.context import correlated
@@ -85,7 +85,7 @@ def _do(task: FulfillmentTask, lease: progress.Lease, *, deadline: float) -> End
         journal.hide(scope.secrets)
         if skipped := _skipped(task, lease, scope, journal):
             return skipped
-        config = render_action(task.action_type, task.action["config"], scope.scope)
+        config = config_of(task, scope)
         context = action_context(task, scope, journal, deadline=deadline)
         outcome = run_settled(action_type(task.action_type), config, context, journal)
         return _success(task, lease, scope, journal, outcome)

@@ -117,6 +117,12 @@ PAO_JIRA_USER = env.text(
 )
 PAO_JIRA_TOKEN = env.secret("PAO_JIRA_TOKEN", "", "JIRA API token or personal access token.")
 PAO_JIRA_ISSUE_TYPE = env.text("PAO_JIRA_ISSUE_TYPE", "Task", "Issue type of tickets whose document names none.")
+PAO_ESCALATION_PROJECT = env.text(
+    "PAO_ESCALATION_PROJECT", "", "Key of the JIRA project for escalations of items that name none; else refused."
+)
+PAO_ESCALATION_ISSUE_TYPE = env.text(
+    "PAO_ESCALATION_ISSUE_TYPE", "", "Issue type of those tickets; empty means PAO_JIRA_ISSUE_TYPE."
+)
 PAO_REST_ALLOWED_TARGETS = env.addresses(
     "PAO_REST_ALLOWED_TARGETS", [], "URL prefixes that rest-api actions may call; empty means none."
 )

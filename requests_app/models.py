@@ -11,6 +11,13 @@ _REQUEST_STATES = [(state.value, state.value.capitalize()) for state in RequestS
 _TASK_STATES = [(state.value, state.value.capitalize()) for state in TaskState]
 
 
+class Origin(models.TextChoices):
+    """Where a task comes from."""
+
+    CATALOG = "catalog", "Catalog: an action of the entry"
+    ESCALATION = "escalation", "Escalation: a ticket for what another task could not do"
+
+
 class ResourceRequest(Record):
     """What a developer asked for, with a snapshot of everything that decides how it is fulfilled."""
 
@@ -33,6 +40,9 @@ class ResourceRequest(Record):
     requester_teams = models.JSONField(default=list)
     state = models.CharField(max_length=15, choices=_REQUEST_STATES, default=RequestState.SUBMITTED.value)
     state_reason = models.JSONField(default=dict, help_text="Code, sentence and what to do next.")
+    completed_via = models.CharField(
+        max_length=15, blank=True, default="", help_text="`manual` when a person confirmed what tickets had asked for."
+    )
     version = models.PositiveIntegerField(default=1, help_text="Grows with every change that people can see.")
     changed_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -89,6 +99,18 @@ class FulfillmentTask(Record):
     outputs = models.JSONField(default=dict)
     sealed_outputs = models.TextField(blank=True, default="", help_text="Encrypted secret outputs.")
     references = models.JSONField(default=list, help_text="What exists outside because of this task.")
+    origin = models.CharField(max_length=15, choices=Origin, default=Origin.CATALOG)
+    replaces = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="replacements",
+        help_text="The task that this one asks people to do by hand.",
+    )
+    blocked_by = models.JSONField(
+        default=list, help_text="Of an escalation: places of the tasks whose tickets block its own."
+    )
     queued_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -107,6 +129,11 @@ class FulfillmentTask(Record):
                 | (models.Q(lease_expires_at__isnull=False) & ~models.Q(worker="")),
                 name="task_processing_has_lease",
             ),
+            models.CheckConstraint(
+                condition=models.Q(origin=Origin.CATALOG.value, replaces__isnull=True)
+                | models.Q(origin=Origin.ESCALATION.value, replaces__isnull=False),
+                name="task_escalation_replaces",
+            ),
         ]
         indexes = [
             models.Index(fields=["lease_expires_at"], condition=models.Q(state="processing"), name="task_leases"),
@@ -119,6 +146,23 @@ class FulfillmentTask(Record):
 
     def __str__(self) -> str:
         return f"{self.sequence_index + 1}. {self.action_type} of {self.component_id or self.item_id}"
+
+
+class EarlierSnapshot(Record):
+    """What a request was carried out with before somebody chose the latest version for a retry: kept as evidence."""
+
+    resource_request = models.ForeignKey(ResourceRequest, on_delete=models.CASCADE, related_name="earlier_snapshots")
+    entry_version = models.CharField(max_length=64)
+    commit = models.CharField(max_length=64)
+    snapshot = models.JSONField()
+    form_data = models.JSONField(help_text="As it was stored then; secrets are replaced by a mask.")
+    replaced_by = models.CharField(max_length=255, help_text="Whoever chose the latest version.")
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.entry_version} until {self.created_at:%Y-%m-%d %H:%M}"
 
 
 class LogLevel(models.TextChoices):

@@ -14,15 +14,16 @@ from typing import Any
 from django.conf import settings
 from django.db.models.functions import Now
 
-from pao.core.context import SYSTEM
+from pao.core.context import SYSTEM, Principal
 from pao.core.errors import LeaseLost
 from requests_app import dispatch, loglines, transitions
 from requests_app.domain import planner, reasons
 from requests_app.domain.reasons import Reason
 from requests_app.domain.states import REQUEST_ACTIVE, RequestEvent, RequestState, TaskEvent, TaskState
-from requests_app.models import FulfillmentTask, LogLevel, ResourceRequest
+from requests_app.models import FulfillmentTask, LogLevel, Origin, ResourceRequest
 
 MOST_LOSSES = 3
+_UNDER_WAY = {RequestState.PROCESSING, RequestState.ESCALATED}
 
 
 class Claim(Enum):
@@ -57,7 +58,7 @@ def start(lease: Lease) -> Claim:
                 return Claim.MOVED_ON
             if request.state not in REQUEST_ACTIVE:
                 return _turn_away(request, task)
-            if request.state != RequestState.PROCESSING:
+            if request.state not in _UNDER_WAY:
                 transitions.move_request(request, RequestEvent.START, reason=reasons.STARTED, by=SYSTEM)
             transitions.move_task(
                 request,
@@ -226,6 +227,14 @@ def mark_stuck(task_id: uuid.UUID, attempt: int, *, reason: Reason) -> bool:
     return True
 
 
+def close(request: ResourceRequest, tasks: Sequence[FulfillmentTask], *, by: Principal = SYSTEM) -> None:
+    """End a locked request whose tasks are all done; one that people have tickets for waits for their word."""
+    if any(task.origin == Origin.ESCALATION for task in tasks):
+        transitions.move_request(request, RequestEvent.HAND_OVER, reason=reasons.TICKETS_OPENED, by=by)
+    else:
+        transitions.move_request(request, RequestEvent.COMPLETE, reason=reasons.ALL_DONE, by=by)
+
+
 def _find(tasks: Sequence[FulfillmentTask], task_id: uuid.UUID) -> FulfillmentTask:
     return next(task for task in tasks if task.pk == task_id)
 
@@ -237,7 +246,9 @@ def _holds(lease: Lease, task: FulfillmentTask) -> bool:
 def _go_on(request: ResourceRequest, tasks: list[FulfillmentTask]) -> None:
     """Close the request when all is done, else queue what is ready."""
     if request.state == RequestState.PROCESSING and planner.all_done(tasks):
-        transitions.move_request(request, RequestEvent.COMPLETE, reason=reasons.ALL_DONE, by=SYSTEM)
+        close(request, tasks)
+    elif request.state == RequestState.ESCALATED and planner.all_done(tasks):
+        transitions.explain(request, reasons.TICKETS_OPENED)
     dispatch.dispatch_ready(request, tasks)
     _halt_again(request, tasks)
 

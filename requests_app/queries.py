@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
 from pao.core.context import Principal
-from pao.core.errors import RequestNotFound
-from requests_app.domain.reasons import CONDITION_FALSE
-from requests_app.domain.states import REQUEST_END, TaskState, allowed_verbs
+from pao.core.errors import Forbidden, RequestNotFound
+from requests_app.domain.reasons import COUNT_AS_DONE, REPLACED
+from requests_app.domain.states import OWNERS_VERBS, REQUEST_END, RequestEvent, TaskState, allowed_verbs
 from requests_app.models import FulfillmentTask, LogLine, ResourceRequest
 
 _BIG = ("snapshot", "sealed_values")
@@ -38,15 +38,27 @@ def visible_request(request_id: uuid.UUID, principal: Principal) -> ResourceRequ
     return found
 
 
-def may_act(request: ResourceRequest, principal: Principal) -> bool:
-    """Return whether a principal may retry and abort: the requester, the entry's owners, operators."""
+def may_act(request: ResourceRequest, principal: Principal, verb: str = RequestEvent.RETRY) -> bool:
+    """Return whether a principal may ever use a verb: the entry's owners and operators all, the requester most.
+
+    Resolve and confirm say that work was done, which only those know who do it (api page of the design).
+    """
     owns_entry = bool(request.owner_team) and request.owner_team in principal.teams
-    return request.requester == principal.id or principal.is_operator or owns_entry
+    if principal.is_operator or owns_entry:
+        return True
+    return request.requester == principal.id and verb not in OWNERS_VERBS
+
+
+def must_act(request: ResourceRequest, principal: Principal, verb: str) -> None:
+    """Raise `Forbidden`, with who may, unless the principal may use the verb."""
+    if not may_act(request, principal, verb):
+        requester = "" if verb in OWNERS_VERBS else "the requester, "
+        raise Forbidden(f"Only {requester}the team that owns the entry, and operators may do this.")
 
 
 def allowed_to(request: ResourceRequest, principal: Principal) -> list[str]:
     """Return the verbs that a principal may use on a request now."""
-    return allowed_verbs(request.state) if may_act(request, principal) else []
+    return [verb for verb in allowed_verbs(request.state) if may_act(request, principal, verb)]
 
 
 def polled(request_id: uuid.UUID, principal: Principal) -> tuple[int, bool] | None:
@@ -65,10 +77,12 @@ def tasks_of(request: ResourceRequest) -> list[FulfillmentTask]:
 def progress_of(tasks: Sequence[FulfillmentTask]) -> dict[str, int]:
     """Return how many tasks there are, how many are completed, skipped, failed and stuck, and how many are done.
 
-    Done is what is completed, and what was skipped because a condition does not hold; what an abort skipped is not.
+    Done is what is completed, and what was skipped because a condition does not hold or a person said so; what an abort
+    skipped is not. A task that was handed over is not counted: the ticket's task stands for it.
     """
-    passed = sum(task.state_reason.get("code") == CONDITION_FALSE for task in tasks if task.state == TaskState.SKIPPED)
-    return _progress(Counter(task.state for task in tasks), passed)
+    skipped = Counter(task.state_reason.get("code") for task in tasks if task.state == TaskState.SKIPPED)
+    passed = sum(skipped[code] for code in COUNT_AS_DONE)
+    return _progress(Counter(task.state for task in tasks), passed, skipped[REPLACED])
 
 
 def progress_by_request(requests: Iterable[ResourceRequest]) -> dict[uuid.UUID, dict[str, int]]:
@@ -78,18 +92,26 @@ def progress_by_request(requests: Iterable[ResourceRequest]) -> dict[uuid.UUID, 
     """
     counts: dict[uuid.UUID, Counter[str]] = {request.pk: Counter() for request in requests}
     passed: Counter[uuid.UUID] = Counter()
+    replaced: Counter[uuid.UUID] = Counter()
     tasks = FulfillmentTask.objects.filter(resource_request__in=counts).order_by()
-    by_condition = Count("pk", filter=Q(state=TaskState.SKIPPED, state_reason__code=CONDITION_FALSE))
-    rows = tasks.values_list("resource_request", "state").annotate(count=Count("pk"), by_condition=by_condition)
-    for request_id, state, count, skipped_by_condition in rows:
+    rows = tasks.values_list("resource_request", "state").annotate(
+        count=Count("pk"),
+        done=Count("pk", filter=Q(state=TaskState.SKIPPED, state_reason__code__in=COUNT_AS_DONE)),
+        handed_over=Count("pk", filter=Q(state=TaskState.SKIPPED, state_reason__code=REPLACED)),
+    )
+    for request_id, state, count, skipped_and_done, handed_over in rows:
         counts[request_id][state] = count
-        passed[request_id] += skipped_by_condition
-    return {request_id: _progress(states, passed[request_id]) for request_id, states in counts.items()}
+        passed[request_id] += skipped_and_done
+        replaced[request_id] += handed_over
+    return {
+        request_id: _progress(states, passed[request_id], replaced[request_id]) for request_id, states in counts.items()
+    }
 
 
-def _progress(states: Counter[str], passed: int) -> dict[str, int]:
+def _progress(states: Counter[str], passed: int, replaced: int) -> dict[str, int]:
     counted = {state.value: states[state.value] for state in _COUNTED}
-    return {"total": states.total(), "done": states[TaskState.COMPLETED] + passed} | counted
+    counted[TaskState.SKIPPED.value] -= replaced
+    return {"total": states.total() - replaced, "done": states[TaskState.COMPLETED] + passed} | counted
 
 
 def outputs_of(tasks: Iterable[FulfillmentTask]) -> dict[str, object]:

@@ -1,16 +1,18 @@
 """Retrying: failed, stuck and unprocessed tasks run again; completed ones stay, with their outputs."""
 
 import uuid
+from collections.abc import Sequence
+from typing import Any
 
 from pao.audit import facts
 from pao.core.context import Principal
 from pao.core.errors import InvalidTransition
 from requests_app import dispatch, loglines, transitions
 from requests_app.domain import reasons
-from requests_app.domain.states import RequestEvent, TaskEvent, TaskState
+from requests_app.domain.reasons import Reason
+from requests_app.domain.states import TASK_HALTED, RequestEvent, TaskEvent
 from requests_app.models import FulfillmentTask, ResourceRequest
 
-_HALTED = {TaskState.FAILED, TaskState.STUCK}
 _UNKNOWN = "OUTCOME_UNKNOWN"
 
 
@@ -24,18 +26,19 @@ def retry(
     """
     with transitions.locked(pk=resource_request_id) as (request, tasks):
         transitions.move_request(request, RequestEvent.RETRY, reason=reasons.RETRY_ASKED, by=by)
-        halted = [task for task in tasks if task.state in _HALTED]
-        _confirm_unknown(request, halted, confirm_no_effect=confirm_no_effect, by=by)
+        halted = [task for task in tasks if task.state in TASK_HALTED]
+        confirm_unknown(request, halted, confirm_no_effect=confirm_no_effect, by=by)
         for task in halted:
-            _again(request, task, by=by)
+            again(request, task, reason=reasons.RETRY_ASKED, by=by)
         loglines.add(request, f"Retry asked by {by.id}" + (f": {reason}" if reason else "."))
         dispatch.dispatch_ready(request, tasks, by=by)
     return request
 
 
-def _confirm_unknown(
-    request: ResourceRequest, halted: list[FulfillmentTask], *, confirm_no_effect: bool, by: Principal
+def confirm_unknown(
+    request: ResourceRequest, halted: Sequence[FulfillmentTask], *, confirm_no_effect: bool, by: Principal
 ) -> None:
+    """Audit that a person denies effects of unknown outcome; raises `InvalidTransition` when that word is missing."""
     for task in halted:
         if task.state_reason.get("code") != _UNKNOWN:
             continue
@@ -44,7 +47,7 @@ def _confirm_unknown(
                 f"{task}: it is not known whether its call had an effect. {task.state_reason['sentence']} "
                 "Look outside first; then retry with confirm_no_effect=true.",
                 state=request.state,
-                allowed=["retry with confirm_no_effect", "abort"],
+                allowed=["retry with confirm_no_effect", "resolve", "escalate", "abort"],
             )
         facts.outcome_confirmed(
             task_id=task.pk,
@@ -56,12 +59,13 @@ def _confirm_unknown(
         task.denied_attempts = task.attempt
 
 
-def _again(request: ResourceRequest, task: FulfillmentTask, *, by: Principal) -> None:
+def again(request: ResourceRequest, task: FulfillmentTask, *, reason: Reason, by: Principal, **changes: Any) -> None:
+    """Let a halted task of a locked request wait for its next attempt, without what the last one left behind."""
     transitions.move_task(
         request,
         task,
         TaskEvent.RETRY,
-        reason=reasons.RETRY_ASKED,
+        reason=reason,
         by=by,
         attempt=task.attempt + 1,
         sends=0,
@@ -70,4 +74,5 @@ def _again(request: ResourceRequest, task: FulfillmentTask, *, by: Principal) ->
         denied_attempts=task.denied_attempts,
         outputs={},
         sealed_outputs="",
+        **changes,
     )

@@ -5,7 +5,7 @@ too, always taken first, so that no two verbs can meet in the middle (F57).
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,6 +29,8 @@ from requests_app.domain.states import (
 from requests_app.models import FulfillmentTask, ResourceRequest
 
 _BIG = ("snapshot", "form_data", "sealed_values")
+_MOVING = ("state", "state_reason", "version", "changed_at", "finished_at", "completed_via")
+MANUAL = "manual"
 
 
 @contextmanager
@@ -48,7 +50,7 @@ def locked(*, savepoint: bool = True, **lookup: Any) -> Iterator[tuple[ResourceR
                 yield request, tasks
             if request.version != version:
                 request.changed_at = now()
-                request.save(update_fields=["state", "state_reason", "version", "changed_at", "finished_at"])
+                request.save(update_fields=_MOVING)
             return
     # Raised outside, so that a caller who expects it may go on in a transaction of its own.
     raise ResourceRequest.DoesNotExist
@@ -73,7 +75,21 @@ def move_request(request: ResourceRequest, event: RequestEvent, *, reason: Reaso
     request.version += 1
     if after in REQUEST_END:
         request.finished_at = now()
+    if event is RequestEvent.CONFIRM:
+        request.completed_via = MANUAL
     _audit_request(request, event.value, before=before, reason=reason, by=by)
+
+
+def explain(request: ResourceRequest, reason: Reason) -> None:
+    """Give a locked request another reason for the state it stays in."""
+    request.state_reason = reason.as_dict()
+    request.version += 1
+
+
+def add_tasks(request: ResourceRequest, tasks: Sequence[FulfillmentTask]) -> None:
+    """Store tasks that a locked request gets on its way; they wait for their turn."""
+    FulfillmentTask.objects.bulk_create(tasks)
+    request.version += 1
 
 
 def move_task(

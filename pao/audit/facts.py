@@ -59,6 +59,29 @@ def outcome_confirmed(*, task_id: uuid.UUID, request_id: uuid.UUID, tenant: str,
     )
 
 
+def task_resolved(
+    *,
+    task_id: uuid.UUID,
+    request_id: uuid.UUID,
+    tenant: str,
+    outcome: str,
+    reason: str,
+    outputs: list[str],
+    references: list[str],
+    by: Principal,
+) -> None:
+    """A person settled a halted task by hand: `outputs` are names alone, `references` keys."""
+    _record(
+        "task.resolved_by_hand",
+        by=by,
+        subject="task",
+        subject_id=task_id,
+        request_id=request_id,
+        tenant=tenant,
+        payload={"outcome": outcome, "reason": reason, "outputs": outputs, "references": references},
+    )
+
+
 def catalog_synced(*, sync_id: uuid.UUID, commit: str, status: str, counts: dict[str, int], by: Principal) -> None:
     """A sync of the catalog ended."""
     payload = {"commit": commit, "status": status, **counts}

@@ -12,7 +12,8 @@
     │   └── CatalogItemNotFound · RequestNotFound · MessageNotFound
     ├── Conflict                the caller is right, the moment is wrong
     │   ├── InvalidTransition     · ItemUnavailable       · FormChanged
-    │   └── IdempotencyInProgress · SyncInProgress · StaleMessage
+    │   ├── IdempotencyInProgress · SyncInProgress
+    │   └── PreconditionFailed    · StaleMessage
     ├── RateLimited
     ├── Unavailable             a part that PAO needs does not answer
     │   └── DatabaseUnavailable · QueueUnavailable · CatalogUnavailable
@@ -232,6 +233,13 @@ class SyncInProgress(Conflict):
     code = "SYNC_IN_PROGRESS"
     next_step = "Wait for it to end; it takes the newest commit."
     retryable = True
+
+
+class PreconditionFailed(Conflict):
+    """What you act on has changed since the version that If-Match names."""
+
+    code = "PRECONDITION_FAILED"
+    next_step = "Read it again, and decide on what it is now."
 
 
 class StaleMessage(Conflict):

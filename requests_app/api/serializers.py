@@ -12,8 +12,9 @@ from pao.api.serializers import StrictSerializer, StrictSwitch, StrictText
 from pao.core.context import Principal
 from requests_app import queries
 from requests_app.domain.states import RequestState, TaskState
-from requests_app.models import FulfillmentTask, LogLevel, LogLine, ResourceRequest
+from requests_app.models import FulfillmentTask, LogLevel, LogLine, Origin, ResourceRequest
 from requests_app.owner import owner_of
+from requests_app.resolve import OUTCOMES
 
 REQUEST_STATES = [state.value for state in RequestState]
 TASK_STATES = [state.value for state in TaskState]
@@ -30,7 +31,7 @@ class SubmitBody(StrictSerializer):
 
 
 class VerbBody(StrictSerializer):
-    """The body of an abort."""
+    """The body of an abort, an escalation, a confirmation."""
 
     reason = StrictText(max_length=500, required=False, default="", allow_blank=True)
 
@@ -43,6 +44,27 @@ class RetryBody(VerbBody):
         default=False,
         help_text="True when a person has looked outside and confirms that a call of unknown outcome had no effect.",
     )
+
+
+class ReferenceBody(StrictSerializer):
+    """Something that a person made, or found, outside."""
+
+    key = StrictText(max_length=512, help_text="Such as DBA-12.")
+    url = StrictText(max_length=512, required=False, default="", allow_blank=True, help_text="Of a ticket not needed.")
+    type = StrictText(max_length=64, required=False, default="", allow_blank=True, help_text="Default: the action's.")
+    instance = StrictText(max_length=64, required=False, default="", allow_blank=True)
+
+
+class ResolveBody(StrictSerializer):
+    """The body of a resolve."""
+
+    outcome = serializers.ChoiceField(
+        OUTCOMES,
+        help_text="completed: done by hand. skipped: not needed. adopted: the ticket named exists, go on from there.",
+    )
+    reason = StrictText(max_length=500, help_text="What was done, and where.")
+    outputs = serializers.DictField(required=False, default=dict, help_text="Only those that the action declares.")
+    references = ReferenceBody(many=True, required=False, default=list)
 
 
 class FileShape(serializers.Serializer[Any]):
@@ -83,13 +105,15 @@ class TaskShape(serializers.Serializer[Any]):
     state = serializers.ChoiceField(TASK_STATES)
     state_reason = ReasonShape()
     attempt = serializers.IntegerField()
+    origin = serializers.ChoiceField(Origin.choices)
+    replaces = serializers.UUIDField(allow_null=True, help_text="The task that a ticket of an escalation stands for.")
     references = ReferenceShape(many=True)
     outputs = serializers.DictField()
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
 
 
-DONE = "Tasks completed, or skipped because a condition does not hold; what an abort skipped is not done."
+DONE = "Tasks completed, or skipped by a condition or a person; neither what an abort skipped nor what was handed over."
 
 
 class ProgressShape(serializers.Serializer[Any]):
@@ -146,6 +170,9 @@ class RequestShape(StatusShape):
     requester = serializers.CharField()
     form_data = serializers.DictField()
     forced_manual = serializers.BooleanField()
+    completed_via = serializers.CharField(
+        allow_blank=True, help_text="`manual` when a person confirmed what tickets had asked for; else empty."
+    )
     correlation_id = serializers.CharField()
     created_at = serializers.DateTimeField()
     changed_at = serializers.DateTimeField()
@@ -219,6 +246,7 @@ def request_detail(request: ResourceRequest, tasks: Sequence[FulfillmentTask], p
         "requester": request.requester,
         "form_data": request.form_data,
         "forced_manual": request.forced_manual,
+        "completed_via": request.completed_via,
         "correlation_id": request.correlation_id,
         "created_at": request.created_at,
         "changed_at": request.changed_at,
@@ -241,6 +269,8 @@ def task_shape(task: FulfillmentTask) -> dict[str, Any]:
         "state": task.state,
         "state_reason": task.state_reason,
         "attempt": task.attempt,
+        "origin": task.origin,
+        "replaces": task.replaces_id,
         "references": task.references,
         "outputs": task.outputs,
         "started_at": task.started_at,

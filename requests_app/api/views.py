@@ -1,4 +1,4 @@
-"""The API of requests: submit, read, retry, abort."""
+"""The API of requests: submit and read. The verbs about one request stand in verbs.py."""
 
 import uuid
 from collections.abc import Callable
@@ -17,14 +17,12 @@ from pao.api.pagination import PAGE_PARAMETERS, paginate
 from pao.api.schema import ERRORS
 from pao.api.sparse import Selection
 from pao.api.views import ApiView
-from pao.core.errors import Detail, Forbidden, Misconfigured, ValidationFailed
+from pao.core.errors import Detail, Misconfigured, ValidationFailed
 from requests_app import queries
-from requests_app.abort import abort
 from requests_app.api import serializers as shapes
 from requests_app.api.dry_run import DryRunShape
 from requests_app.domain.states import RequestState
 from requests_app.models import LogLevel, ResourceRequest
-from requests_app.retry import retry
 from requests_app.submit import Draft, draft, submit
 
 POLL_SECONDS = "2"
@@ -212,56 +210,6 @@ class LogsView(ApiView):
             limit=given.integer("limit", default=100, low=1, high=MOST_LINES),
         )
         return answer({"lines": [shapes.log_line(line) for line in lines], "after": lines[-1].pk if lines else after})
-
-
-class VerbView(ApiView):
-    """A verb of people about one request."""
-
-    query_parameters: ClassVar = {"POST": ()}
-    idempotency = "optional"
-
-    def press(self, verb: Callable[..., ResourceRequest], body: shapes.VerbBody, request_id: uuid.UUID) -> Response:
-        """Call the verb with the checked body, once for each Idempotency-Key, when the caller may act."""
-        body.is_valid(raise_exception=True)
-        with idempotent(self.request) as call:
-            if call.replay is not None:
-                return call.replay
-            _must_be_allowed(self, request_id)
-            moved = verb(resource_request_id=request_id, by=self.principal, **body.validated_data)
-            return call.answer(shapes.request_detail(moved, queries.tasks_of(moved), self.principal), status=202)
-
-
-class RetryView(VerbView):
-    """The verb retry."""
-
-    @extend_schema(
-        operation_id="requests_retry",
-        summary="Retry a failed request",
-        request=shapes.RetryBody,
-        responses={202: shapes.RequestShape},
-    )
-    def post(self, request: Request, request_id: uuid.UUID) -> Response:
-        """Run what failed again; completed tasks stay, with their outputs."""
-        return self.press(retry, shapes.RetryBody(data=request.data), request_id)
-
-
-class AbortView(VerbView):
-    """The verb abort."""
-
-    @extend_schema(
-        operation_id="requests_abort",
-        summary="Abort a request",
-        request=shapes.VerbBody,
-        responses={202: shapes.RequestShape},
-    )
-    def post(self, request: Request, request_id: uuid.UUID) -> Response:
-        """End a request for good; what already runs finishes and is listed."""
-        return self.press(abort, shapes.VerbBody(data=request.data), request_id)
-
-
-def _must_be_allowed(view: ApiView, request_id: uuid.UUID) -> None:
-    if not queries.may_act(queries.visible_request(request_id, view.principal), view.principal):
-        raise Forbidden("Only the requester, the team that owns the entry, and operators may do this.")
 
 
 def _task_id(text: str | None) -> uuid.UUID | None:

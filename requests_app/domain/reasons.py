@@ -54,7 +54,22 @@ DEAD_LETTERED = Reason(
 )
 
 
+ESCALATED = Reason(
+    "ESCALATED",
+    "What failed, and what waited for it, is handed over to people by ticket.",
+    "Nothing: tickets are opened.",
+)
+TICKETS_OPENED = Reason(
+    "TICKETS_OPENED",
+    "People have a ticket for everything that was not done.",
+    "When the tickets are done, the team that owns the entry, or an operator, confirms it.",
+)
+
 CONDITION_FALSE = "CONDITION_FALSE"
+SKIPPED_BY_HAND = "SKIPPED_BY_HAND"
+REPLACED = "REPLACED_BY_TICKET"
+# What was skipped for one of these is done, as far as its request is concerned.
+COUNT_AS_DONE = (CONDITION_FALSE, SKIPPED_BY_HAND)
 
 
 def condition_false(sentence: str) -> Reason:
@@ -65,6 +80,43 @@ def condition_false(sentence: str) -> Reason:
 def aborted(reason: str, by: str) -> Reason:
     """Return the reason of an abort."""
     return Reason("ABORTED", f"Aborted by {by}" + (f": {reason}" if reason else "."), "")
+
+
+def done_by_hand(reason: str, by: str) -> Reason:
+    """Return the reason of a task that a person declared done."""
+    return Reason("DONE_BY_HAND", f"Declared done by {by}: {reason}")
+
+
+def skipped_by_hand(reason: str, by: str) -> Reason:
+    """Return the reason of a task that a person declared superfluous: it counts as done."""
+    return Reason(SKIPPED_BY_HAND, f"Skipped by {by}: {reason}", "Nothing: the request goes on without it.")
+
+
+def adopted(key: str, reason: str, by: str) -> Reason:
+    """Return the reason of a task that goes on from what a person found outside."""
+    return Reason("ADOPTED", f"{by} found {key} outside: {reason}", "Nothing: it goes on from there.")
+
+
+def resolved(task_name: str, by: str) -> Reason:
+    """Return the reason of a request that goes on because a person settled its halted task."""
+    return Reason("RESOLVED", f"{task_name} was settled by {by}.", "Nothing: it goes on by itself.")
+
+
+def replaced(task_name: str, cause: str) -> Reason:
+    """Return the reason of a task for which a ticket is opened instead; `cause` says why it was not done."""
+    return Reason(REPLACED, f"Handed over to people by task {task_name}. {cause}".rstrip())
+
+
+def confirmed(reason: str, by: str) -> Reason:
+    """Return the reason of a request whose tickets were done."""
+    return Reason(
+        "CONFIRMED", f"{by} confirmed that what the tickets asked for is done" + (f": {reason}" if reason else ".")
+    )
+
+
+def not_in_latest(version: str, by: str) -> Reason:
+    """Return the reason of a task that the version chosen for a retry does not have."""
+    return Reason("NOT_IN_LATEST", f"Version {version}, chosen by {by} for the retry, does not have it.")
 
 
 def lost_after_abort(marker: str) -> Reason:

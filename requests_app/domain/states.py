@@ -17,6 +17,7 @@ class RequestState(StrEnum):
     RETRYING = "retrying"
     COMPLETED = "completed"
     FAILED = "failed"
+    ESCALATED = "escalated"
     ABORTED = "aborted"
 
 
@@ -28,6 +29,10 @@ class RequestEvent(StrEnum):
     FAIL = "fail"
     REDRIVE = "redrive"
     RETRY = "retry"
+    RESOLVE = "resolve"
+    ESCALATE = "escalate"
+    HAND_OVER = "hand_over"
+    CONFIRM = "confirm"
     ABORT = "abort"
 
 
@@ -55,6 +60,7 @@ class TaskEvent(StrEnum):
     STICK = "stick"
     REDRIVE = "redrive"
     RETRY = "retry"
+    RESOLVE = "resolve"
     SKIP = "skip"
 
 
@@ -66,7 +72,12 @@ REQUEST_MOVES: Mapping[tuple[RequestState, RequestEvent], RequestState] = {
     (_R.SUBMITTED, _RE.FAIL): _R.FAILED,
     (_R.PROCESSING, _RE.FAIL): _R.FAILED,
     (_R.RETRYING, _RE.FAIL): _R.FAILED,
+    (_R.ESCALATED, _RE.FAIL): _R.FAILED,
     (_R.FAILED, _RE.RETRY): _R.RETRYING,
+    (_R.FAILED, _RE.RESOLVE): _R.PROCESSING,
+    (_R.FAILED, _RE.ESCALATE): _R.ESCALATED,
+    (_R.PROCESSING, _RE.HAND_OVER): _R.ESCALATED,
+    (_R.ESCALATED, _RE.CONFIRM): _R.COMPLETED,
     (_R.SUBMITTED, _RE.ABORT): _R.ABORTED,
     (_R.PROCESSING, _RE.ABORT): _R.ABORTED,
     (_R.RETRYING, _RE.ABORT): _R.ABORTED,
@@ -87,6 +98,8 @@ TASK_MOVES: Mapping[tuple[TaskState, TaskEvent], TaskState] = {
     (_T.PROCESSING, _TE.STICK): _T.STUCK,
     (_T.FAILED, _TE.RETRY): _T.PENDING,
     (_T.STUCK, _TE.RETRY): _T.PENDING,
+    (_T.FAILED, _TE.RESOLVE): _T.COMPLETED,
+    (_T.STUCK, _TE.RESOLVE): _T.COMPLETED,
     (_T.PENDING, _TE.SKIP): _T.SKIPPED,
     (_T.QUEUED, _TE.SKIP): _T.SKIPPED,
     (_T.FAILED, _TE.SKIP): _T.SKIPPED,
@@ -95,9 +108,13 @@ TASK_MOVES: Mapping[tuple[TaskState, TaskEvent], TaskState] = {
 }
 
 REQUEST_END: frozenset[RequestState] = frozenset({_R.COMPLETED, _R.ABORTED})
-REQUEST_ACTIVE: frozenset[RequestState] = frozenset({_R.SUBMITTED, _R.PROCESSING, _R.RETRYING})
+REQUEST_ACTIVE: frozenset[RequestState] = frozenset({_R.SUBMITTED, _R.PROCESSING, _R.RETRYING, _R.ESCALATED})
+"""Where tasks of a request may run: of an escalated one, those that open the tickets."""
 TASK_END: frozenset[TaskState] = frozenset({_T.COMPLETED, _T.SKIPPED})
-VERBS: tuple[RequestEvent, ...] = (_RE.RETRY, _RE.ABORT)
+TASK_HALTED: frozenset[TaskState] = frozenset({_T.FAILED, _T.STUCK})
+VERBS: tuple[RequestEvent, ...] = (_RE.RETRY, _RE.RESOLVE, _RE.ESCALATE, _RE.CONFIRM, _RE.ABORT)
+OWNERS_VERBS: frozenset[RequestEvent] = frozenset({_RE.RESOLVE, _RE.CONFIRM})
+"""What only those may do who can know that the work was done: the team that owns the entry, and operators."""
 
 
 def next_request_state(state: str, event: RequestEvent) -> RequestState:

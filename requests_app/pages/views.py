@@ -37,8 +37,9 @@ STOP_POLLING = 286
 _STATES = [state.value for state in RequestState]
 _CHIPS = {
     "All": "",
-    "In progress": ",".join(state.value for state in RequestState if state in REQUEST_ACTIVE),
+    "In progress": ",".join(state for state in RequestState if state in REQUEST_ACTIVE - {RequestState.ESCALATED}),
     "Failed": RequestState.FAILED.value,
+    "Escalated": RequestState.ESCALATED.value,
     "Completed": RequestState.COMPLETED.value,
     "Aborted": RequestState.ABORTED.value,
 }

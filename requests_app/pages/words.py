@@ -20,6 +20,7 @@ LOOKS: Mapping[str, Look] = {
     RequestState.RETRYING.value: Look("↻", "active"),
     RequestState.COMPLETED.value: Look("✓", "good"),
     RequestState.FAILED.value: Look("✕", "bad"),
+    RequestState.ESCALATED.value: Look("⇢", "active"),
     RequestState.ABORTED.value: Look("⊘", "quiet"),
     TaskState.PENDING.value: Look("○", "quiet"),
     TaskState.QUEUED.value: Look("◔", "active"),

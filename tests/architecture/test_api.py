@@ -19,6 +19,7 @@ from tests.described import as_described, document
 
 SAMPLES = {
     "request_id": "01234567-89ab-7def-8123-456789abcdef",
+    "task_id": "01234567-89ab-7def-8123-456789abcdef",
     "file_id": "01234567-89ab-4def-8123-456789abcdef",
     "item_id": "database-small-test",
     "sync_id": "01234567-89ab-7def-8123-456789abcdef",

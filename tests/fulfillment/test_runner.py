@@ -614,7 +614,7 @@ class TestDefects:
         raise ZeroDivisionError("a defect")
 
     def test_before_any_call(self, sandbox: Sandbox, single: ResourceRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(runner, "render_action", self._explode)
+        monkeypatch.setattr(runner, "config_of", self._explode)
         assert run(task_of(single)) == "failed"
 
         assert codes(single) == ("INTERNAL_ERROR", ["INTERNAL_ERROR"])

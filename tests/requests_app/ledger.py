@@ -9,6 +9,7 @@ from pao.core.context import Principal
 from requests_app import progress
 from requests_app.abort import abort
 from requests_app.domain.reasons import Reason
+from requests_app.escalate import escalate
 from requests_app.models import FulfillmentTask, ResourceRequest
 from requests_app.progress import Claim, Lease
 from requests_app.retry import retry
@@ -54,7 +55,7 @@ def halted_stack(mode: str = "sequential", reason: Reason = REFUSED, by: Princip
 
 def in_state(state: str) -> ResourceRequest:
     """Return a request of the stack in the state asked for."""
-    if state in {"failed", "retrying", "aborted"}:
+    if state in {"failed", "retrying", "escalated", "aborted"}:
         request = halted_stack()
         if state != "failed":
             _act(request, state)
@@ -72,8 +73,23 @@ def in_state(state: str) -> ResourceRequest:
 
 
 def _act(request: ResourceRequest, state: str) -> None:
-    verb = retry if state == "retrying" else abort
+    verb = {"retrying": retry, "escalated": escalate, "aborted": abort}[state]
     verb(resource_request_id=request.pk, by=principal())
+
+
+def escalated_stack(mode: str = "sequential") -> ResourceRequest:
+    """Return a request of three whose first task is done, and whose two others have their tickets."""
+    request = halted_stack(mode)
+    escalate(resource_request_id=request.pk, by=principal())
+    for key in ("SUP-1", "SUP-2"):
+        progress.complete(claimed(request.tasks.get(state="queued")), outputs={}, references=[ticket_reference(key)])
+    request.refresh_from_db()
+    return request
+
+
+def ticket_reference(key: str) -> dict[str, str]:
+    """Return the reference of a ticket, as tasks store it."""
+    return {"type": "jira-ticket", "key": key, "url": f"https://jira.example.com/browse/{key}", "instance": "default"}
 
 
 def states(request: ResourceRequest) -> dict[str, str]:

@@ -41,18 +41,18 @@ def test_every_open_request_can_be_aborted(state: str) -> None:
     assert request.finished_at is not None
 
 
-@pytest.mark.parametrize("state", ["completed", "aborted"])
-def test_what_has_ended_cannot_be_aborted(state: str) -> None:
+@pytest.mark.parametrize(("state", "allowed"), [("completed", []), ("aborted", []), ("escalated", ["confirm"])])
+def test_what_has_ended_or_is_handed_over_cannot_be_aborted(state: str, allowed: list[str]) -> None:
     request = in_state(state)
     before = everything_stored()
     with pytest.raises(InvalidTransition) as refused:
         abort(resource_request_id=request.pk, by=DANA)
-    assert refused.value.facts == {"state": state, "allowed": []}
+    assert refused.value.facts == {"state": state, "allowed": allowed}
     assert everything_stored() == before
 
 
 def test_the_tables_above_cover_every_state() -> None:
-    assert set(RequestState) == {"submitted", "processing", "retrying", "failed", "completed", "aborted"}
+    assert set(RequestState) == {"submitted", "processing", "retrying", "failed", "completed", "aborted", "escalated"}
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ def test_only_a_failed_request_can_be_retried(state: str) -> None:
     before = everything_stored()
     with pytest.raises(InvalidTransition) as refused:
         retry(resource_request_id=request.pk, by=DANA)
-    expected = [] if state in {"completed", "aborted"} else ["abort"]
+    expected = {"completed": [], "aborted": [], "escalated": ["confirm"]}.get(state, ["abort"])
     assert refused.value.facts == {"state": state, "allowed": expected}
     assert everything_stored() == before
 
@@ -151,7 +151,7 @@ def test_an_unknown_outcome_is_not_repeated_without_a_persons_word() -> None:
     before = everything_stored()
     with pytest.raises(InvalidTransition, match="not known whether its call had an effect") as refused:
         retry(resource_request_id=request.pk, by=DANA)
-    assert refused.value.facts["allowed"] == ["retry with confirm_no_effect", "abort"]
+    assert refused.value.facts["allowed"] == ["retry with confirm_no_effect", "resolve", "escalate", "abort"]
     assert "The answer was lost." in refused.value.message
     assert everything_stored() == before
 

@@ -25,11 +25,17 @@ EXPECTED = """
     GET  requests/halted/status        200       200      404   200      200     200       401
     GET  requests/halted/logs          200       200      404   200      200     200       401
     POST requests/halted/retry         202       403      404   202      202     403       401
+    POST requests/halted/escalate      202       403      404   202      202     403       401
+    POST requests/halted/tasks/failed/resolve 403 403     404   202      202     403       401
+    POST requests/halted/confirm       403       403      404   409      409     403       401
     POST requests/halted/abort         202       403      404   202      202     403       401
     GET  requests/nothing              404       404      404   404      404     404       401
     GET  requests/nothing/status       404       404      404   404      404     404       401
     GET  requests/nothing/logs         404       404      404   404      404     404       401
     POST requests/nothing/retry        404       404      404   404      404     404       401
+    POST requests/nothing/escalate     404       404      404   404      404     404       401
+    POST requests/nothing/tasks/failed/resolve 404 404    404   404      404     404       401
+    POST requests/nothing/confirm      404       404      404   404      404     404       401
     POST requests/nothing/abort        404       404      404   404      404     404       401
 """
 
@@ -54,7 +60,12 @@ def test_a_persona_gets_what_the_table_says(
     request = halted_stack(by=requester)
     client = APIClient() if persona == ANONYMOUS else api(persona)
     path = "/api/v1/" + route.replace("halted", str(request.pk)).replace("nothing", str(new_id()))
-    body = {"item_id": "bundle-stack-test", "form_data": {"name": "my-thing"}} if route == "requests" else {}
+    path = path.replace("tasks/failed", f"tasks/{request.tasks.get(state='failed').pk}")
+    bodies = {
+        "requests": {"item_id": "bundle-stack-test", "form_data": {"name": "my-thing"}},
+        "resolve": {"outcome": "skipped", "reason": "not needed"},
+    }
+    body = bodies.get(route.rpartition("/")[2], {})
     answer = client.get(path) if method == "GET" else client.post(path, body, format="json")
 
     assert answer.status_code == status
@@ -77,7 +88,7 @@ def test_others_requests_and_no_requests_answer_alike(api: Callable[..., APIClie
         assert bodies[0] == bodies[1]
 
 
-@pytest.mark.parametrize("verb", ["retry", "abort"])
+@pytest.mark.parametrize("verb", ["retry", "escalate", "abort"])
 def test_a_key_used_by_a_forbidden_call_is_not_used_up(api: Callable[..., APIClient], verb: str) -> None:
     request = halted_stack(by=Principal(id="requester", teams=("webshop",)))
     path, headers = f"/api/v1/requests/{request.pk}/{verb}", {"Idempotency-Key": "key-1"}

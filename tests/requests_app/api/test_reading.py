@@ -74,9 +74,9 @@ def test_what_an_abort_skipped_is_not_done(api: Api) -> None:
 @pytest.mark.parametrize(
     ("persona", "allowed"),
     [
-        ("requester", ["retry", "abort"]),
-        ("owner", ["retry", "abort"]),
-        ("operator", ["retry", "abort"]),
+        ("requester", ["retry", "escalate", "abort"]),
+        ("owner", ["retry", "resolve", "escalate", "abort"]),
+        ("operator", ["retry", "resolve", "escalate", "abort"]),
         ("team_mate", []),  # sees it, and is refused with 403
         ("auditor", []),
     ],
@@ -85,14 +85,19 @@ def test_what_is_allowed_is_what_the_caller_may_do(api: Api, persona: str, route
     request = halted_stack(by=REQUESTER)
     data = as_described(api(persona).get(f"{LIST}/{request.pk}{route}")).json()["data"]
     assert data["allowed"] == allowed
-    refused = [v for v in ("retry", "abort") if api(persona).post(f"{LIST}/{request.pk}/{v}").status_code == 403]
-    assert refused == ([] if allowed else ["retry", "abort"])
+    verbs = ("retry", "escalate", "abort")
+    refused = [verb for verb in verbs if api(persona).post(f"{LIST}/{request.pk}/{verb}").status_code == 403]
+    assert refused == ([] if allowed else [*verbs])
 
 
 def test_a_detail_tells_everything_but_secrets_and_snapshot(api: Api) -> None:
     request = halted_stack(by=REQUESTER)
     data = as_described(api().get(f"{LIST}/{request.pk}")).json()["data"]
-    assert (data["state"], data["allowed"], data["requester"]) == ("failed", ["retry", "abort"], "requester")
+    assert (data["state"], data["allowed"], data["requester"]) == (
+        "failed",
+        ["retry", "escalate", "abort"],
+        "requester",
+    )
     assert data["progress"] == {"total": 3, "done": 1, "completed": 1, "skipped": 0, "failed": 1, "stuck": 0}
     assert data["outputs"] == {"endpoint": "db.example.com"}
     assert [(task["component_id"], task["state"], task["depends_on"]) for task in data["tasks"]] == [

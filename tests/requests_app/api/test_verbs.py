@@ -1,4 +1,4 @@
-"""Submit, retry and abort over HTTP: what is answered, what is refused, and what a repeat gets."""
+"""Submit, retry, escalate and abort over HTTP: what is answered, what is refused, and what a repeat gets."""
 
 import json
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from requests_app.api import views
 from requests_app.models import ResourceRequest
 from tests.described import as_described
 from tests.factories import item, serve, serve_stack, submitted, tasks_by_component
-from tests.requests_app.ledger import UNKNOWN, halted_stack, in_state
+from tests.requests_app.ledger import UNKNOWN, escalated_stack, halted_stack, in_state
 
 pytestmark = pytest.mark.django_db
 
@@ -200,7 +200,7 @@ def test_an_abort_answers_with_the_request_as_it_is_now(api: Api) -> None:
     assert api().get(f"{LIST}/{request.pk}").json()["data"] == data
 
 
-@pytest.mark.parametrize("verb", ["retry", "abort"])
+@pytest.mark.parametrize("verb", ["retry", "escalate", "abort"])
 @pytest.mark.parametrize("body", [None, {}])
 def test_a_verb_needs_no_body(api: Api, verb: str, body: dict[str, Any] | None) -> None:
     request = halted_stack(by=REQUESTER)
@@ -217,8 +217,17 @@ def test_a_verb_needs_no_body(api: Api, verb: str, body: dict[str, Any] | None) 
         ("retry", "retrying", ["abort"]),
         ("retry", "completed", []),
         ("retry", "aborted", []),
+        ("retry", "escalated", ["confirm"]),
+        ("escalate", "submitted", ["abort"]),
+        ("escalate", "processing", ["abort"]),
+        ("escalate", "completed", []),
+        ("escalate", "aborted", []),
+        ("escalate", "escalated", ["confirm"]),
+        ("confirm", "failed", ["retry", "resolve", "escalate", "abort"]),
+        ("confirm", "completed", []),
         ("abort", "completed", []),
         ("abort", "aborted", []),
+        ("abort", "escalated", ["confirm"]),
     ],
 )
 def test_a_verb_at_the_wrong_time_tells_what_is_allowed(api: Api, verb: str, state: str, allowed: list[str]) -> None:
@@ -243,6 +252,8 @@ def test_a_verb_at_the_wrong_time_tells_what_is_allowed(api: Api, verb: str, sta
         ("abort", {"reason": 5}, "VALIDATION_ERROR", "reason"),
         ("abort", {"reason": ["no"]}, "VALIDATION_ERROR", "reason"),
         ("abort", {"confirm_no_effect": True}, "UNKNOWN_FIELD", "confirm_no_effect"),
+        ("escalate", {"project": "SUP"}, "UNKNOWN_FIELD", "project"),
+        ("escalate", {"reason": 5}, "VALIDATION_ERROR", "reason"),
     ],
 )
 def test_a_verb_refuses_a_body_it_does_not_know(
@@ -261,11 +272,11 @@ def test_an_unknown_outcome_asks_for_a_persons_word(api: Api) -> None:  # F48
     path = f"{LIST}/{request.pk}/retry"
     refused = as_described(api().post(path, {}, format="json"))
     assert refused.status_code == 409
-    assert refused.json()["error"]["allowed"] == ["retry with confirm_no_effect", "abort"]
+    assert refused.json()["error"]["allowed"] == ["retry with confirm_no_effect", "resolve", "escalate", "abort"]
     assert as_described(api().post(path, {"confirm_no_effect": True}, format="json")).status_code == 202
 
 
-@pytest.mark.parametrize("verb", ["retry", "abort"])
+@pytest.mark.parametrize("verb", ["retry", "escalate", "abort"])
 def test_a_repeated_verb_gets_the_first_answer_and_acts_once(api: Api, verb: str) -> None:
     request = halted_stack(by=REQUESTER)
     path = f"{LIST}/{request.pk}/{verb}"
@@ -318,3 +329,92 @@ def test_the_tasks_of_a_retried_request_are_those_of_the_ledger(api: Api) -> Non
     assert {task["component_id"]: task["id"] for task in answer.json()["data"]["tasks"]} == {
         component: str(task.pk) for component, task in tasks.items()
     }
+
+
+# --- resolve and confirm
+
+
+def resolve_path(request: ResourceRequest, component: str = "secrets") -> str:
+    return f"{LIST}/{request.pk}/tasks/{tasks_by_component(request)[component].pk}/resolve"
+
+
+def test_a_resolve_answers_with_the_request_as_it_is_now(api: Api) -> None:
+    request = halted_stack(by=REQUESTER)
+    body = {"outcome": "completed", "reason": "made by hand", "references": [{"key": "DBA-7"}]}
+    answer = as_described(api("owner").post(resolve_path(request), body, format="json"))
+    data = answer.json()["data"]
+    assert (answer.status_code, data["state"]) == (202, "processing")
+    assert [task["state"] for task in data["tasks"]] == ["completed", "completed", "queued"]
+    assert data["tasks"][1]["references"][0]["key"] == "DBA-7"
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "field"),
+    [
+        ({"reason": "x"}, "VALIDATION_ERROR", "outcome"),
+        ({"outcome": "completed"}, "VALIDATION_ERROR", "reason"),
+        ({"outcome": "completed", "reason": " "}, "VALIDATION_ERROR", "reason"),
+        ({"outcome": "done", "reason": "x"}, "VALIDATION_ERROR", "outcome"),
+        ({"outcome": "completed", "reason": "x", "outputs": {"a": 1}}, "VALIDATION_ERROR", "outputs.a"),
+        ({"outcome": "completed", "reason": "x", "outputs": []}, "VALIDATION_ERROR", "outputs"),
+        ({"outcome": "completed", "reason": "x", "references": [{}]}, "VALIDATION_ERROR", "references.0.key"),
+        ({"outcome": "completed", "reason": "x", "references": [{"key": "-"}]}, "VALIDATION_ERROR", "references.0.key"),
+        ({"outcome": "completed", "reason": "x", "state": "completed"}, "UNKNOWN_FIELD", "state"),
+    ],
+)
+def test_a_resolve_says_by_field_what_it_cannot_take(api: Api, body: dict[str, Any], code: str, field: str) -> None:
+    request = halted_stack(by=REQUESTER)
+    answer = as_described(api("operator").post(resolve_path(request), body, format="json"))
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], [detail["field"] for detail in error["details"]]) == (400, code, [field])
+
+
+def test_a_task_that_is_not_halted_cannot_be_resolved(api: Api) -> None:
+    request = halted_stack(by=REQUESTER)
+    body = {"outcome": "skipped", "reason": "not needed"}
+    answer = as_described(api("operator").post(resolve_path(request, "app"), body, format="json"))
+    assert answer.status_code == 409
+    assert answer.json()["error"]["allowed"] == ["retry", "resolve", "escalate", "abort"]
+
+
+def test_an_escalated_request_is_completed_by_a_persons_word(api: Api) -> None:
+    request = escalated_stack()
+    answer = as_described(api("owner").post(f"{LIST}/{request.pk}/confirm", {"reason": "all closed"}, format="json"))
+    data = answer.json()["data"]
+    assert (answer.status_code, data["state"], data["completed_via"], data["allowed"]) == (
+        202,
+        "completed",
+        "manual",
+        [],
+    )
+    assert [(task["origin"], bool(task["replaces"])) for task in data["tasks"]] == [
+        *[("catalog", False)] * 3,
+        *[("escalation", True)] * 2,
+    ]
+
+
+# --- If-Match
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [("", 202), ("*", 202), ("{tag}", 202), ('"other", {tag}', 202), ('"other"', 412), ("W/{tag}", 412)],
+)
+def test_a_verb_acts_on_the_version_that_the_caller_has_seen(api: Api, given: str, status: int) -> None:
+    request = halted_stack(by=REQUESTER)
+    tag = api().get(f"{LIST}/{request.pk}").headers["ETag"]
+    headers = {"If-Match": given.format(tag=tag)} if given else {}
+    answer = as_described(api().post(f"{LIST}/{request.pk}/abort", {}, format="json", headers=headers))
+    assert answer.status_code == status
+    if status == 412:
+        assert answer.json()["error"]["code"] == "PRECONDITION_FAILED"
+        request.refresh_from_db()
+        assert request.state == "failed"
+
+
+def test_what_moved_meanwhile_is_not_acted_on(api: Api) -> None:
+    request = halted_stack(by=REQUESTER)
+    tag = api().get(f"{LIST}/{request.pk}/status").headers["ETag"]
+    assert api().post(f"{LIST}/{request.pk}/retry", {}, format="json").status_code == 202
+    answer = api().post(f"{LIST}/{request.pk}/abort", {}, format="json", headers={"If-Match": tag})
+    assert answer.status_code == 412

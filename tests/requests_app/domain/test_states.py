@@ -29,7 +29,12 @@ REQUESTS = """
     retrying    start     processing
     retrying    fail      failed
     retrying    abort     aborted
+    escalated   fail      failed
+    escalated   confirm   completed
+    processing  hand_over escalated
     failed      retry     retrying
+    failed      resolve   processing
+    failed      escalate  escalated
     failed      abort     aborted
     failed      redrive   retrying
 """
@@ -48,8 +53,10 @@ TASKS = """
     processing  recover   queued
     processing  stick     stuck
     failed      retry     pending
+    failed      resolve   completed
     failed      skip      skipped
     stuck       retry     pending
+    stuck       resolve   completed
     stuck       skip      skipped
     stuck       redrive   queued
 """
@@ -101,7 +108,8 @@ def test_the_tables_above_name_existing_states_and_events_only() -> None:
         ("submitted", ["abort"]),
         ("processing", ["abort"]),
         ("retrying", ["abort"]),
-        ("failed", ["retry", "abort"]),
+        ("failed", ["retry", "resolve", "escalate", "abort"]),
+        ("escalated", ["confirm"]),
         ("completed", []),
         ("aborted", []),
     ],
@@ -121,12 +129,14 @@ def test_a_request_is_active_ended_or_waits_for_a_person() -> None:
 
 @pytest.mark.parametrize("state", sorted(set(RequestState) - REQUEST_END))
 def test_every_open_request_can_be_ended_by_a_person(state: RequestState) -> None:
-    assert next_request_state(state, RequestEvent.ABORT) == RequestState.ABORTED
+    ends = RequestEvent.CONFIRM if state is RequestState.ESCALATED else RequestEvent.ABORT
+    assert next_request_state(state, ends) in REQUEST_END
 
 
 def test_every_halted_task_has_a_way_out() -> None:
     for state in (TaskState.FAILED, TaskState.STUCK):
         assert next_task_state(state, TaskEvent.RETRY) == TaskState.PENDING
+        assert next_task_state(state, TaskEvent.RESOLVE) == TaskState.COMPLETED
         assert next_task_state(state, TaskEvent.SKIP) == TaskState.SKIPPED
 
 
