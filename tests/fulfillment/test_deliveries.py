@@ -17,6 +17,7 @@ from pao.core.errors import InvalidTransition
 from queueops.models import OutboxMessage
 from queueops.sqs import QueueCounters
 from requests_app.abort import abort
+from requests_app.escalate import escalate
 from requests_app.models import FulfillmentTask, ResourceRequest
 from requests_app.retry import retry
 from tests.factories import item, serve, serve_stack, submitted
@@ -148,3 +149,38 @@ def test_a_wrong_clock_neither_hides_a_lost_message_nor_makes_one(
 
     age(task_of(request, 1), settings.PAO_REPUBLISH_SECONDS + 1)
     assert reap() == Reaped(sent_again=1)
+
+
+class _KilledError(BaseException):
+    """A worker that dies here and now: nothing of PAO catches it."""
+
+
+@pytest.mark.parametrize("place", ["worker.after_claim", "worker.before_record", "worker.after_record"])
+def test_an_escalation_whose_workers_die_opens_each_ticket_once(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """F59: each ticket is a task like any other; what is missing is made after the lease, what exists is adopted."""
+    request = submitted(serve_stack())
+    run(task_of(request))
+    arm(sandbox, CREATE, "400")
+    run(task_of(request, 1))
+    escalate(resource_request_id=request.pk, by=OPERATOR)
+    assert states(request) == ["completed", "skipped", "skipped", "queued", "pending"]
+
+    def die(reached: str) -> None:
+        if reached == place:
+            raise _KilledError
+
+    for index in (3, 4):
+        task = task_of(request, index)
+        with monkeypatch.context() as patched:
+            patched.setattr(runner, "failpoint", die)
+            with pytest.raises(_KilledError):
+                runner.perform(task.pk, task.attempt, "killed")
+        if place != "worker.after_record":
+            expire_lease(task)
+            reap()
+            assert run(task, "worker-2") == "completed"
+
+    assert (state_of(request), states(request)[3:]) == ("escalated", ["completed", "completed"])
+    assert [len(tickets_of(sandbox, task_of(request, index))) for index in (0, 1, 2, 3, 4)] == [1, 0, 0, 1, 1]
