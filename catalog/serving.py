@@ -156,11 +156,11 @@ class Serving:
         self.retired += len(entries)
 
     def settle_bundles(self) -> None:
-        """Make a bundle unavailable, with the reason, while an item it needs is not offered; and available again."""
+        """Make bundles unavailable, with the reason, that or whose items cannot be had; and others available again."""
         found = self._kept().filter(kind=EntryKind.BUNDLE)
         if len(self._items) <= PORTION:
             found = found.filter(Q(entry_id__in=self._bundles) | Q(components__has_any_keys=sorted(self._items)))
-        bundles = list(found.defer("current__definition", "current__findings"))
+        bundles = list(found.defer("current__findings"))
         needed = {item for bundle in bundles for item in bundle.components}
         items = CatalogEntry.objects.filter(tenant=self.tenant, entry_id__in=needed, kind=EntryKind.ITEM)
         offered = set(items.filter(availability=Availability.AVAILABLE).values_list("entry_id", flat=True))
@@ -279,9 +279,16 @@ def _is_settled_anew(bundle: CatalogEntry, offered: set[str]) -> bool:
     """Set whether a bundle is offered, and why not; return whether that is another than before."""
     missing = sorted(set(bundle.components) - offered)
     before = (bundle.availability, bundle.unavailable_reason)
-    bundle.availability = Availability.UNAVAILABLE if missing else Availability.AVAILABLE
-    bundle.unavailable_reason = f"It needs {', '.join(missing)}, not offered now." if missing else ""
+    reason = f"It needs {', '.join(missing)}, not offered now." if missing else _reason(bundle.current)
+    bundle.availability = Availability.UNAVAILABLE if reason else Availability.AVAILABLE
+    bundle.unavailable_reason = reason
     return before != (bundle.availability, bundle.unavailable_reason)
+
+
+def _reason(version: CatalogVersion | None) -> str:
+    if version is None:
+        return ""
+    return why_not(document_from(version.definition), schemas(), force_manual=settings.PAO_FORCE_MANUAL)
 
 
 def _team_of(owners: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
-"""What the contract offers and this version of PAO does not carry out: refused, for an ignored wish would surprise.
+"""What the contract offers and this version of PAO does not carry out: told where it stands, in both profiles.
 
-The list shrinks with every release; when it is empty, this module goes.
+`catalog.domain.performing` keeps an entry from being requested that would need it. The list shrinks with every release;
+when it is empty, this module goes.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,11 +11,11 @@ from catalog.domain.findings import Report, quoted
 from catalog.domain.plain import SECTIONS, actions, mapping
 from catalog.domain.positions import Path
 
-HINT = "Leave it out: it comes with a later version of PAO."
+HINT = "It comes with a later version of PAO; an entry that needs it is shown as unavailable until then."
 
 
 def check_support(data: Mapping[str, Any], report: Report) -> None:
-    """Report every member that would be ignored if the document were served."""
+    """Report every member that is not carried out."""
     for path in _unsupported(data):
         report.add(
             "not_supported", path, f"{quoted(str(path[-1]))} is not carried out by this version of PAO", hint=HINT

@@ -65,7 +65,7 @@ CODES: dict[str, Code] = {
     "type_mismatch": _error("a member has the wrong type or a value that is not allowed"),
     "unknown_property": _softened("a member the schema does not know"),
     "key_format": _softened("a key that is not camelCase"),
-    "not_supported": _error("a part of the contract that this version of PAO does not carry out"),
+    "not_supported": _warning("a part of the contract that this version of PAO does not carry out"),
     "description_length": _softened("outside 50 to 500 characters (a bundle: always a warning)"),
     "string_too_long": _error("over the stated maximum"),
     # form

@@ -53,7 +53,7 @@ GRAVITY: dict[str, set[tuple[str, str]]] = {
     "type_mismatch": {E},
     "unknown_property": {S},
     "key_format": {S},
-    "not_supported": {E},
+    "not_supported": {W},
     "description_length": {S, W},
     "string_too_long": {E},
     "name_field_invalid": {E},

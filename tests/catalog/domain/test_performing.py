@@ -13,6 +13,17 @@ from tests.factories import bundle, item, rest, ticket
 ONE = "Its action type {} is checked but not carried out by this version of PAO."
 TWO = "Its action types {} are checked but not carried out by this version of PAO."
 
+POLL = "The `poll` of its action is checked but not carried out by this version of PAO."
+WISH = "Its {} checked but not carried out by this version of PAO."
+POLLING = rest() | {"config": rest()["config"] | {"poll": {"url": "https://api.example.com/"}}}
+
+
+def orchestrated(**wishes: Any) -> dict[str, Any]:
+    """Return a bundle with wishes of orchestration."""
+    made = bundle(components={"app": ()})
+    made["fulfillment"]["orchestration"] |= wishes
+    return made
+
 
 @pytest.mark.parametrize(
     ("definition", "carried_out", "reason", "reason_when_forced"),
@@ -24,8 +35,20 @@ TWO = "Its action types {} are checked but not carried out by this version of PA
         (item(mode="automatic", actions=[rest()]), ("rest-api",), "", ONE.format("jira-ticket")),
         (item(mode="automatic", actions=[ticket(), rest(), rest()]), ("x",), TWO.format("jira-ticket, rest-api"), None),
         (bundle(components={"app": ()}), (), "", ""),  # its items decide
+        (item(mode="automatic", actions=[POLLING]), ("jira-ticket", "rest-api"), POLL, ""),
+        (orchestrated(onFailure="rollback"), (), WISH.format("`onFailure: rollback` is"), None),
+        (orchestrated(jiraLinking={"parentTicket": True}), (), WISH.format("`parentTicket` is"), None),
+        (
+            orchestrated(onFailure="rollback", jiraLinking={"parentTicket": True}),
+            (),
+            WISH.format("`onFailure: rollback` and `parentTicket` are"),
+            None,
+        ),
     ],
-    ids=["a ticket", "nothing", "both", "no automation", "no tickets", "two types", "a bundle"],
+    ids=[
+        *("a ticket", "nothing", "both", "no automation", "no tickets", "two types", "a bundle"),
+        *("a poll", "a rollback", "a parent ticket", "both wishes"),
+    ],
 )
 def test_an_item_is_performed_when_every_action_type_of_its_way_is(
     definition: dict[str, Any], carried_out: tuple[str, ...], reason: str, reason_when_forced: str | None
