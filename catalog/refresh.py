@@ -19,7 +19,6 @@ from django.db.models.functions import Now
 from catalog.models import CatalogSync, SyncStatus
 from catalog.sync import KILLED, LOCK
 from pao.audit import facts
-from pao.core.clock import now
 from pao.core.context import SYSTEM, Principal, correlation_id
 from pao.core.errors import Misconfigured
 from pao.core.ids import new_id
@@ -57,7 +56,7 @@ def refresh(*, by: Principal, trigger: str, ref: str = "") -> CatalogSync:
         requested_by=by.id,
         correlation_id=correlation_id.get(),
         sends=1,
-        queued_at=now(),
+        queued_at=Now(),
     )
     waiting = CatalogSync.objects.filter(tenant=asked.tenant, ref=asked.ref, status=SyncStatus.QUEUED)
     with transaction.atomic():
