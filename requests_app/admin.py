@@ -1,4 +1,4 @@
-"""Requests, tasks and logs in the admin: read-only, with retry and abort as buttons that ask for a reason."""
+"""Requests, tasks and logs in the admin: read-only, with the verbs of people as buttons that ask for a reason."""
 
 import uuid
 from collections.abc import Iterable
@@ -62,9 +62,14 @@ class ResourceRequestAdmin(ReadOnlyAdmin):
         wrap = self.admin_site.admin_view
         verbs = [
             path(f"<uuid:request_id>/{verb}/", wrap(_button(verb)), name=f"requests_resourcerequest_{verb}")
-            for verb in ("retry", "abort")
+            for verb in ("retry", "escalate", "confirm", "abort")
         ]
-        return [*verbs, *super().get_urls()]
+        resolve = path(
+            "<uuid:request_id>/tasks/<uuid:task_id>/resolve/",
+            wrap(_button("resolve")),
+            name="requests_resourcerequest_resolve",
+        )
+        return [*verbs, resolve, *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -284,9 +289,9 @@ def _button(verb: str) -> Any:
     """Return the view behind a button: POST only, with a reason; then back to the request's page."""
 
     @require_POST
-    def pressed(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
+    def pressed(request: HttpRequest, request_id: uuid.UUID, task_id: uuid.UUID | None = None) -> HttpResponse:
         try:
-            press(request, request_id, verb, needs_reason=True)
+            press(request, request_id, verb, task_id=task_id, needs_reason=True)
         except RequestNotFound:
             raise Http404 from None
         except Forbidden:

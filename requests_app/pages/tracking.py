@@ -12,11 +12,15 @@ from catalog.domain.templating.values import text_of
 from pao.core.clock import now
 from pao.core.context import Principal
 from requests_app import queries
+from requests_app.domain import planner
+from requests_app.domain.escalation import TICKET
+from requests_app.domain.reasons import TICKETS_OPENED
 from requests_app.domain.states import (
     REQUEST_ACTIVE,
     REQUEST_END,
     TASK_END,
     RequestEvent,
+    RequestState,
     TaskState,
 )
 from requests_app.models import FulfillmentTask, LogLine, ResourceRequest
@@ -50,6 +54,9 @@ class Step:
     links: tuple[Link, ...]
     outputs: tuple[tuple[str, str], ...]
     has_halted: bool
+    can_adopt: bool
+    declares: tuple[str, ...] | None
+    """The outputs that a person may give who settles the task; None when this person may not, or it is not halted."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,8 @@ class Tracking:
     skipped: int
     halted: tuple[Step, ...]
     retry: Verb | None
+    escalate: Verb | None
+    confirm: Verb | None
     abort: Verb | None
     graph: graph.Graph | None
     log: tuple[LogLine, ...]
@@ -100,7 +109,14 @@ class Tracking:
     @property
     def is_moving(self) -> bool:
         """Whether something changes here without anybody's doing."""
+        if self.request.state == RequestState.ESCALATED:
+            return bool(self.request.state_reason.get("code") != TICKETS_OPENED.code)
         return self.request.state in REQUEST_ACTIVE or (self.is_over and self.runs)
+
+    @property
+    def may_decide(self) -> bool:
+        """Whether there is a button for this person."""
+        return any((self.retry, self.escalate, self.confirm, self.abort))
 
     @property
     def headline(self) -> str:
@@ -110,10 +126,11 @@ class Tracking:
 
 
 def track(request: ResourceRequest, principal: Principal) -> Tracking:
-    """Return what the live part of the page shows, in three queries."""
+    """Return what the live part of the page shows, in three queries; in four for who may settle halted tasks."""
     tasks = queries.tasks_of(request)
-    steps = tuple(_step(request, task) for task in tasks)
     verbs = queries.allowed_to(request, principal)
+    declared = _declared(request) if RequestEvent.RESOLVE.value in verbs else {}
+    steps = tuple(_step(request, task, declared.get(task.pk)) for task in tasks)
     progress = queries.progress_of(tasks)
     bundle = _bundle(request)
     lines = LogLine.objects.filter(resource_request=request).select_related("task").defer("task__action")
@@ -125,6 +142,8 @@ def track(request: ResourceRequest, principal: Principal) -> Tracking:
         skipped=progress[TaskState.SKIPPED.value],
         halted=tuple(step for step in steps if step.has_halted),
         retry=_retry(tasks) if RequestEvent.RETRY.value in verbs else None,
+        escalate=_escalate(tasks) if RequestEvent.ESCALATE.value in verbs else None,
+        confirm=_confirm(tasks) if RequestEvent.CONFIRM.value in verbs and planner.all_done(tasks) else None,
         abort=_abort(tasks) if RequestEvent.ABORT.value in verbs else None,
         graph=graph.draw(bundle.components, graph.states_of(tasks)) if bundle else None,
         log=tuple(reversed(lines.order_by("-pk")[:MOST_LINES])),
@@ -172,7 +191,13 @@ def _from_snapshot(request: ResourceRequest, path: str) -> Any:
     return ResourceRequest.objects.filter(pk=request.pk).values_list(path, flat=True).get()
 
 
-def _step(request: ResourceRequest, task: FulfillmentTask) -> Step:
+def _declared(request: ResourceRequest) -> dict[Any, tuple[str, ...]]:
+    """Return by halted task the names of the outputs that its action declares."""
+    halted = request.tasks.filter(state__in=_HALTED).values_list("pk", "action__outputs")
+    return {task_id: tuple(sorted(outputs or {})) for task_id, outputs in halted}
+
+
+def _step(request: ResourceRequest, task: FulfillmentTask, declares: tuple[str, ...] | None) -> Step:
     component = task.component_id
     return Step(
         task=task,
@@ -184,6 +209,8 @@ def _step(request: ResourceRequest, task: FulfillmentTask) -> Step:
         links=tuple(_link(reference) for reference in task.references),
         outputs=tuple((name, _shown(value)) for name, value in task.outputs.items()),
         has_halted=task.state in _HALTED,
+        can_adopt=task.action_type == TICKET and task.state_reason.get("code") == _UNKNOWN,
+        declares=declares,
     )
 
 
@@ -216,6 +243,22 @@ def _retry(tasks: Sequence[FulfillmentTask]) -> Verb:
     stays = f" What is done stays, with its outputs ({counted(kept, 'task')})." if kept else ""
     unknown = any(task.state_reason.get("code") == _UNKNOWN for task in halted)
     return Verb(RequestEvent.RETRY.value, f"{again}{onward}.{stays}", asks_no_effect=unknown)
+
+
+def _escalate(tasks: Sequence[FulfillmentTask]) -> Verb | None:
+    left = [task for task in tasks if task.replaces_id is None and task.state not in TASK_END | {TaskState.PROCESSING}]
+    if not left:
+        return None
+    opened = (
+        f"Hands {counted(len(left), 'task')} over to people: each gets a ticket with what went wrong and its set-up"
+    )
+    return Verb(RequestEvent.ESCALATE.value, f"{opened}. PAO will not try these again.")
+
+
+def _confirm(tasks: Sequence[FulfillmentTask]) -> Verb:
+    tickets = [reference["key"] for task in tasks if task.replaces_id for reference in task.references]
+    done = f"Says that what {listed(tickets)} asked for is done" if tickets else "Says that the work is done"
+    return Verb(RequestEvent.CONFIRM.value, f"{done}, and completes the request.")
 
 
 def _abort(tasks: Sequence[FulfillmentTask]) -> Verb:

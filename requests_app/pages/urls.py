@@ -11,7 +11,10 @@ urlpatterns = [
     path("requests/<uuid:request_id>/", views.request_detail, name="request-detail"),
     path("requests/<uuid:request_id>/live", views.request_live, name="request-live"),
     path("requests/<uuid:request_id>/files/<uuid:file_id>", views.request_file, name="request-file"),
-    path("requests/<uuid:request_id>/retry", views.request_retry, name="request-retry"),
-    path("requests/<uuid:request_id>/abort", views.request_abort, name="request-abort"),
+    *(
+        path(f"requests/<uuid:request_id>/{verb}", views.request_verb, {"verb": verb}, name=f"request-{verb}")
+        for verb in ("retry", "escalate", "confirm", "abort")
+    ),
+    path("requests/<uuid:request_id>/tasks/<uuid:task_id>/resolve", views.task_resolve, name="task-resolve"),
     path("login/as", sign_in.sign_in_as, name="sign-in-as"),
 ]

@@ -149,17 +149,17 @@ def _live(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
 
 @require_POST
 @page
-def request_retry(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
-    """Run what failed again, then show the tracking page."""
-    press(request, request_id, "retry")
+def request_verb(request: HttpRequest, request_id: uuid.UUID, verb: str) -> HttpResponse:
+    """Do what a button of the tracking page asks for, then show the page."""
+    press(request, request_id, verb)
     return _tracking_page(request_id)
 
 
 @require_POST
 @page
-def request_abort(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
-    """End the request for good, then show the tracking page."""
-    press(request, request_id, "abort")
+def task_resolve(request: HttpRequest, request_id: uuid.UUID, task_id: uuid.UUID) -> HttpResponse:
+    """Settle a halted task by hand, then show the tracking page."""
+    press(request, request_id, "resolve", task_id=task_id)
     return _tracking_page(request_id)
 
 

@@ -187,7 +187,7 @@ def test_an_aborted_request_whose_task_still_runs_says_so(
     page = client.get(row_of(ResourceRequest, stack.pk)).content.decode()
 
     assert "nothing to press" in page
-    assert "Retry and abort belong to" not in page
+    assert "Deciding belongs to" not in page
 
 
 @pytest.mark.parametrize("model", MODELS, ids=NAMES)
@@ -345,7 +345,7 @@ def test_a_button_needs_the_right_to_act(
 def test_an_auditor_sees_no_button(staff: dict[str, User], failed: ResourceRequest, signed: Signed) -> None:
     page = signed("auditor").get(row_of(ResourceRequest, failed.pk)).content.decode()
 
-    assert "Retry and abort belong to" in page
+    assert "Deciding belongs to" in page
     assert "/retry/" not in page
 
 
