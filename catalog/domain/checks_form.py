@@ -1,11 +1,12 @@
 """The form: ids, defaults, enums and validation keys, as far as a JSON Schema cannot say them (section form)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from typing import Any
 
-from catalog.domain.documents import FIELD_TYPES, label_of
+from catalog.domain.documents import FIELD_TYPES, Field, FieldType, label_of
 from catalog.domain.findings import Report, did_you_mean, quoted
+from catalog.domain.forms.checks import problems_of
 from catalog.domain.patterns import pattern_problem
 from catalog.domain.plain import fields, mapping, mappings, texts
 from catalog.domain.positions import Path
@@ -44,9 +45,9 @@ def check_form(data: Mapping[str, Any], report: Report) -> None:
         for field_index, field in mappings(group.get("fields")):
             field_path = (*path, "fields", field_index)
             _check_identifier(field, field_path, seen, report)
+    usable = _check_patterns(data, report)
     for path, _, field in fields(data):
-        _check_field(field, path, report)
-    _check_patterns(data, report)
+        _check_field(field, path, usable, report)
 
 
 def _check_identifier(named: Mapping[str, Any], path: Path, seen: dict[str, int], report: Report) -> None:
@@ -75,9 +76,9 @@ def _check_braces(data: Mapping[str, Any], report: Report) -> None:
             report.add("template_in_metadata", path, message, hint=hint, inside=(text, offset))
 
 
-def _check_field(field: Mapping[str, Any], path: Path, report: Report) -> None:
-    kind = field.get("type")
-    if not isinstance(kind, str) or kind not in FIELD_TYPES:
+def _check_field(field: Mapping[str, Any], path: Path, usable_patterns: Collection[str], report: Report) -> None:
+    kind = next((known for known in FIELD_TYPES if known == field.get("type")), None)
+    if kind is None:
         return
     if kind == "multiselect" and "enum" not in field:
         message = f"The field {quoted(field.get('id'))} accepts any text as entry"
@@ -86,9 +87,30 @@ def _check_field(field: Mapping[str, Any], path: Path, report: Report) -> None:
     if "enum" in field and kind not in {"select", "multiselect"}:
         message = f"`enum` has no meaning for a {kind} field"
         report.add("unknown_property", (*path, "enum"), message, hint="Use the type select.", at_key=True)
+    validation, told = mapping(field.get("validation")), len(report.findings)
     if "default" in field:
         _check_default(kind, field, path, report)
-    _check_validation(kind, mapping(field.get("validation")), (*path, "validation"), report)
+    _check_validation(kind, validation, (*path, "validation"), report)
+    pattern = validation.get("pattern")
+    if "default" in field and len(report.findings) == told and (pattern is None or pattern in usable_patterns):
+        _check_accepted(kind, field, path, report)
+
+
+def _check_accepted(kind: FieldType, field: Mapping[str, Any], path: Path, report: Report) -> None:
+    """Report a default that the form would refuse if a person typed it: the validator of forms itself is asked."""
+    enum = field.get("enum")
+    built = Field(
+        id=str(field.get("id")),
+        name="",
+        type=kind,
+        required=field.get("required") is True,
+        enum=tuple(enum) if isinstance(enum, list) else (),
+        validation=mapping(field.get("validation")),
+    )
+    if problem := next(problems_of(built, field["default"]), None):
+        message = f"The form refuses its default {quoted(field['default'])}: {problem.issue}"
+        hint = "Change the default, or what the field accepts."
+        report.add("default_invalid", (*path, "default"), message, hint=hint)
 
 
 def _check_default(kind: str, field: Mapping[str, Any], path: Path, report: Report) -> None:
@@ -166,8 +188,8 @@ def _check_validation(kind: str, validation: Mapping[str, Any], path: Path, repo
         _check_bounds(kind, validation, (lower, upper), path, report)
 
 
-def _check_patterns(data: Mapping[str, Any], report: Report) -> None:
-    """Report patterns that are not usable, and more of them than are compiled: each takes up to a millisecond (B19)."""
+def _check_patterns(data: Mapping[str, Any], report: Report) -> Collection[str]:
+    """Return the patterns that are usable; report the others, and more than are compiled (up to 1 ms each, B19)."""
     problems: dict[str, str | None] = {}
     for field_path, _, field in fields(data):
         pattern, path = mapping(field.get("validation")).get("pattern"), (*field_path, "validation", "pattern")
@@ -176,11 +198,12 @@ def _check_patterns(data: Mapping[str, Any], report: Report) -> None:
         if pattern not in problems and len(problems) == MAX_PATTERNS:
             message = f"The form has more than {MAX_PATTERNS} different patterns"
             report.add("validation_invalid", path, message, hint="Use the same pattern for fields of one kind.")
-            return
+            break
         problem = problems[pattern] if pattern in problems else problems.setdefault(pattern, pattern_problem(pattern))
         if problem:
             hint = "Use what RE2, Python and ECMAScript share; the whole value is matched."
             report.add("validation_invalid", path, f"The pattern is not usable: {problem}", hint=hint)
+    return {pattern for pattern, problem in problems.items() if problem is None}
 
 
 def _check_bounds(kind: str, validation: Mapping[str, Any], names: tuple[str, str], path: Path, report: Report) -> None:

@@ -81,6 +81,7 @@ CODES: dict[str, Code] = {
     "enum_empty": _error("enum with no value"),
     "default_not_in_enum": _error("default outside enum"),
     "default_type_mismatch": _error("default of another type than the field"),
+    "default_invalid": _softened("default that the form would refuse if somebody typed it"),
     "validation_invalid": _error("a pattern that is not safe or does not compile, a bad bound, or min over max"),
     "template_in_input": _error("a variable reference inside input"),
     "template_in_metadata": _warning("braces in metadata, which stay literal text"),

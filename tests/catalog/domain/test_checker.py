@@ -106,6 +106,19 @@ ITEM_ROWS: list[tuple[str, str, list[str]]] = [
     ("default: 5", "default: five", ["22:59 default_type_mismatch"]),
     ("default: 5", "default: true", ["22:59 default_type_mismatch"]),
     ("type: password", "type: date, default: tomorrow", ["24:61 default_type_mismatch"]),
+    # a default is judged as what a person types is
+    ("default: 5", "validation: {max: 10}, default: 50", ["22:82 default_invalid"]),
+    ("default: 5", "validation: {step: 0.1}, default: 0.35", ["22:84 default_invalid"]),
+    ("default: 5", "validation: {step: 0.1}, default: 0.3", []),
+    (
+        CLASS,
+        CLASS.replace("select", "multiselect").replace("}", ", default: [small, small]}"),
+        ["23:88 default_invalid"],
+    ),
+    (*_title(default="B!", validation={"pattern": "^[a-z]+$"}), ["21:93 default_invalid"]),
+    (*_title(default="abcdef", validation={"maxLength": 3}), ["21:93 default_invalid"]),
+    (*_title(default=""), ["21:93 default_invalid"]),
+    (*_title(default="B!", validation={"pattern": "(a"}), ["21:125 validation_invalid"]),
     (*_title(validation={"pattern": "(a"}), ["21:108 validation_invalid"]),
     (*_title(validation={"pattern": "^(?=a)"}), ["21:108 validation_invalid"]),
     (*_title(validation={"minLength": 9, "maxLength": 3}), ["21:110 validation_invalid"]),
@@ -288,6 +301,7 @@ SOFTENED = {
     "required_missing": ("  owner: {team: databases, contact: databases@example.com}\n", ""),
     "description_length": ("A small database for tests, long enough to be described", "A small database"),
     "unknown_property": ("{mode: automatic}", "{mode: automatic, mood: good}"),
+    "default_invalid": ("default: 5", "validation: {max: 1}, default: 5"),
     "key_format": ('port: "5432"', 'default_port: "5432"'),
 }
 

@@ -68,6 +68,7 @@ GRAVITY: dict[str, set[tuple[str, str]]] = {
     "enum_empty": {E},
     "default_not_in_enum": {E},
     "default_type_mismatch": {E},
+    "default_invalid": {S},
     "validation_invalid": {E},
     "template_in_input": {E},
     "template_in_metadata": {W},
