@@ -158,7 +158,9 @@ def test_an_operation_is_named_explained_and_signed_in(path: str, method: str, o
     assert re.fullmatch(r"[a-z]+(_[a-z]+)+", operation["operationId"])
     assert operation["summary"]
     assert operation["description"].endswith(".")
-    signed_in = [{"signature": []}] if path in SIGNED else [{"development": []}, {"session": []}]
+    signed_in: list[dict[str, list[str]]] = (
+        [{"signature": []}] if path in SIGNED else [{"development": []}, {"session": []}]
+    )
     assert operation["security"] == signed_in
     assert {"400", "401", "403", "406", "500", "503"} <= set(operation["responses"])
     assert not ({"413", "415"} - set(operation["responses"])) or method == "get"
