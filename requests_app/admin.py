@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from pao.admin import ReadOnlyAdmin, link, list_url, reason_of, row_url
 from pao.core.errors import Forbidden, RequestNotFound
 from pao.identity import principal_of
-from requests_app.models import EarlierSnapshot, FulfillmentTask, LogLine, ResourceRequest, UploadedFile
+from requests_app.models import FulfillmentTask, LogLine, ResourceRequest, UploadedFile
 from requests_app.pages.tracking import track
 from requests_app.pages.verbs import fresh_keys, press
 from requests_app.templatetags.pao import ago
@@ -90,7 +90,6 @@ class ResourceRequestAdmin(ReadOnlyAdmin):
         yield "Messages", list_url("queueops_outboxmessage", group_id__startswith=obj.pk)
         yield "Dead letters", list_url("queueops_deadletter", group_id__startswith=obj.pk)
         yield "Log", list_url("requests_logline", resource_request__id__exact=obj.pk)
-        yield "Earlier snapshots", list_url("requests_earliersnapshot", resource_request__id__exact=obj.pk)
         yield "Files", list_url("requests_uploadedfile", resource_request__id__exact=obj.pk)
         yield "Audit", list_url("audit_auditevent", request_id=obj.pk)
 
@@ -211,42 +210,6 @@ class LogLineAdmin(ReadOnlyAdmin):
 
     @admin.display(description="request")
     def request(self, obj: LogLine) -> SafeString:
-        """Return a link to the request."""
-        return link(row_url("requests_resourcerequest", obj.resource_request_id), obj.resource_request.name)
-
-
-@admin.register(EarlierSnapshot)
-class EarlierSnapshotAdmin(ReadOnlyAdmin):
-    """What requests were carried out with before a retry on the latest version, newest first."""
-
-    list_display = ("__str__", "request", "replaced_by", "created_at")
-    list_filter = ("created_at",)
-    list_select_related = ("resource_request",)
-    search_fields = ("commit__exact", "replaced_by__exact")
-    search_help_text = "A request's id, a commit, or who chose the latest version."
-    heavy: ClassVar = (
-        "snapshot",
-        "form_data",
-        "resource_request__snapshot",
-        "resource_request__form_data",
-        "resource_request__sealed_values",
-    )
-    allowed_lookups: ClassVar = ("resource_request__id__exact",)
-    id_fields: ClassVar = ("pk", "resource_request_id")
-    ordering = ("-id",)
-    shown: ClassVar = (
-        "id",
-        "request",
-        "entry_version",
-        "commit",
-        "replaced_by",
-        "created_at",
-        "form_data",
-        "snapshot",
-    )
-
-    @admin.display(description="request")
-    def request(self, obj: EarlierSnapshot) -> SafeString:
         """Return a link to the request."""
         return link(row_url("requests_resourcerequest", obj.resource_request_id), obj.resource_request.name)
 

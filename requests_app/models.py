@@ -148,23 +148,6 @@ class FulfillmentTask(Record):
         return f"{self.sequence_index + 1}. {self.action_type} of {self.component_id or self.item_id}"
 
 
-class EarlierSnapshot(Record):
-    """What a request was carried out with before somebody chose the latest version for a retry: kept as evidence."""
-
-    resource_request = models.ForeignKey(ResourceRequest, on_delete=models.CASCADE, related_name="earlier_snapshots")
-    entry_version = models.CharField(max_length=64)
-    commit = models.CharField(max_length=64)
-    snapshot = models.JSONField()
-    form_data = models.JSONField(help_text="As it was stored then; secrets are replaced by a mask.")
-    replaced_by = models.CharField(max_length=255, help_text="Whoever chose the latest version.")
-
-    class Meta:
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        return f"{self.entry_version} until {self.created_at:%Y-%m-%d %H:%M}"
-
-
 class LogLevel(models.TextChoices):
     """How much a line matters."""
 
