@@ -42,7 +42,9 @@ CODES: dict[str, Code] = {
     "yaml_unsafe": _error("a tag, a merge key, a number JSON cannot hold, or aliases that expand beyond a limit"),
     "yaml_duplicate_key": _error("the same key twice in one mapping"),
     "yaml_multiple_documents": _error("more than one document in a file"),
-    "yaml_ambiguous": _warning("unquoted text that older YAML readers take for another value, such as NO or 010"),
+    "yaml_ambiguous": _warning(
+        "unquoted text that older YAML readers take for another value, such as NO, 010 or 2026-01-31"
+    ),
     "not_a_mapping": _error("the root is not a mapping"),
     "encoding_invalid": _error("not UTF-8, or a control character"),
     "document_too_large": _error("over the limit of size, depth, nodes or scalars"),

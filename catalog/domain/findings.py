@@ -100,7 +100,7 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return a hint that names the nearest known word, or a few of the known ones when none is near."""
     choices = sorted(set(known))
-    near = _nearest(word, choices)
+    near = nearest_name(word, choices)
     if near:
         return f"Did you mean `{near}`?"
     if not choices:
@@ -109,7 +109,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"Known here: {listed}."
 
 
-def _nearest(word: str, choices: Sequence[str]) -> str:
+def nearest_name(word: str, choices: Sequence[str]) -> str:
+    """Return the choice that is nearest to the word, "" when none is near."""
     folded = {choice.lower().replace("_", "").replace("-", ""): choice for choice in choices}
     same = folded.get(word.lower().replace("_", "").replace("-", ""))
     if same:
@@ -128,6 +129,7 @@ def _alike(one: str, other: str) -> int:
 
 
 def quoted(value: object, limit: int = 60) -> str:
-    """Return the value in backquotes, shortened, without line breaks, for a message of one line."""
-    text = " ".join(str(value).split())
+    """Return the value in backquotes, as YAML spells it, shortened, without line breaks, for a message of one line."""
+    spelt = str(value).lower() if isinstance(value, bool) else str(value)
+    text = " ".join(spelt.split())
     return f"`{text[: limit - 1]}…`" if len(text) > limit else f"`{text}`"

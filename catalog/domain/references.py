@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from catalog.domain.findings import did_you_mean
+from catalog.domain.findings import did_you_mean, nearest_name
 from catalog.domain.plain import fields, mapping
 from catalog.domain.templating import Reference
 
@@ -110,9 +110,30 @@ def resolve(reference: Reference, targets: Targets) -> Target | None:
 
 
 def nearest(reference: Reference, targets: Iterable[Steps]) -> str:
-    """Return a hint that names the nearest path that exists in the reference's namespace."""
-    known = [f".{'.'.join(path)}" for path in targets if path[0] == reference.namespace]
-    return did_you_mean(str(reference), known) or f"Nothing is known under .{reference.namespace} here."
+    """Return a hint that names the path of the nearest value, or values that stand where the reference looks.
+
+    The last step decides what is near: paths below one group are alike however little their fields are.
+    """
+    known = [path for path in targets if path[0] == reference.namespace]
+    holders = {path[:length] for path in known for length in range(len(path))}
+    values = [path for path in known if path not in holders]
+    if not values:
+        return f"Nothing is known under .{reference.namespace} here."
+    path = reference.path
+    beside = next(
+        found
+        for length in range(len(path) - 1, 0, -1)
+        if (found := [one for one in values if one[:length] == path[:length]])
+    )
+    for group in (beside, values):
+        step = nearest_name(path[-1], sorted({one[-1] for one in group}))
+        if step:
+            return did_you_mean(str(reference), [_dotted(one) for one in group if one[-1] == step])
+    return did_you_mean("", map(_dotted, beside))
+
+
+def _dotted(path: Steps) -> str:
+    return f".{'.'.join(path)}"
 
 
 def fills_gaps(reference: Reference) -> bool:

@@ -16,7 +16,8 @@ _AMBIGUOUS = re.compile(
     r"yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF"
     r"|[-+]?0[0-9_]+|[-+]?0[xb][0-9a-fA-F_]+"
     r"|[-+]?[0-9][0-9_]*_[0-9_.]*"
-    r"|[-+]?[0-9]+(?::[0-5]?[0-9])+(?:\.[0-9]*)?",
+    r"|[-+]?[0-9]+(?::[0-5]?[0-9])+(?:\.[0-9]*)?"
+    r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:(?:[Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}[0-9:.Zz \t+-]*)?",
     re.ASCII,
 )
 _LARGEST_EXACT = 2**53 - 1
@@ -48,7 +49,7 @@ def scalar_value(text: str) -> str | float | bool | None:
 
 
 def is_ambiguous(text: str) -> bool:
-    """Whether YAML 1.1 readers take this text for a boolean or a number."""
+    """Whether YAML 1.1 readers take this text for a boolean, a number or a date."""
     return len(text) <= _LONGEST_NUMBER and _AMBIGUOUS.fullmatch(text) is not None
 
 

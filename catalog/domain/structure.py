@@ -103,7 +103,9 @@ def _told(keyword: str, error: ValidationError, schema: Schema, name: object) ->
         return f"{quoted(name)} is not known here", lambda: did_you_mean(str(name), known)
     if keyword == "type":
         allowed = [bound] if isinstance(bound, str) else bound
-        return f"`{name}` must be {' or '.join(_WORDS[each] for each in allowed)}, not {_kind_of(value)}", ""
+        return f"`{name}` must be {' or '.join(_WORDS[each] for each in allowed)}, not {_kind_of(value)}", (
+            _quoting(schema) if "string" in allowed and isinstance(value, int | float) else ""
+        )
     if keyword == "enum":
         listed = [str(each) for each in bound]
         return f"{quoted(value)} is not one of {', '.join(listed)}", lambda: did_you_mean(str(value), listed)
@@ -133,6 +135,10 @@ def _bound(keyword: str, bound: object, value: Any) -> str:
 def _example(schema: Schema) -> str:
     examples = schema.get("examples")
     return f"For example `{examples[0]}`." if examples else ""
+
+
+def _quoting(schema: Schema) -> str:
+    return f"Put it into quotes, so that it is text. {_example(schema)}".rstrip()
 
 
 def _kind_of(value: object) -> str:

@@ -10,7 +10,7 @@ from catalog.domain.conditions import Condition
 from catalog.domain.findings import Report
 from catalog.domain.places import Where, problem_in, where
 from catalog.domain.plain import SECTIONS, actions, mapping, texts
-from catalog.domain.positions import Path
+from catalog.domain.positions import Path, dotted
 from catalog.domain.schemas import Schemas
 from catalog.domain.templating import Reference, Template, TemplateSyntaxError, UnknownNamespaceError, parse
 
@@ -79,11 +79,15 @@ def _in_config(
     urls = [mapping(config.get("endpoint")).get("url"), mapping(config.get("poll")).get("url"), config.get("url")]
     over_https = not any(isinstance(url, str) and url.lower().startswith("http://") for url in urls)
     templates = {field.path: field for field in schemas.template_fields(kind, config)}
+    # An unknown member that is an error already needs no second finding; where it is a warning, this one refuses it.
+    unknown = {found.path for found in report.findings if (found.code, found.severity) == ("unknown_property", "error")}
     for place, text in texts(config, ()):
+        steps = (*action_path, "config", *place)
+        if unknown and any(dotted(steps[:length]) in unknown for length in range(len(action_path) + 2, len(steps) + 1)):
+            continue
         if "{{" in text and place not in templates:
             hint = "Only the members that the schema marks as templates are read as such; write the text out."
-            at = (*action_path, "config", *place)
-            report.add("template_syntax", at, "No template is read here", hint=hint, inside=(text, text.index("{{")))
+            report.add("template_syntax", steps, "No template is read here", hint=hint, inside=(text, text.index("{{")))
     for found in templates.values():
         path = (*action_path, "config", *found.path)
         template = parsed(found.text, path, report)

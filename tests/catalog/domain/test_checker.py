@@ -53,6 +53,8 @@ ITEM_ROWS: list[tuple[str, str, list[str]]] = [
     ("name: Small Database", 'name: "Small\\u0000"', ["5:9 encoding_invalid"]),
     ("port:", "port: &a [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[x\nother:", ["10:42 document_too_large"]),
     ('port: "5432"', "port: NO", ["10:9 yaml_ambiguous"]),
+    ('port: "5432"', "port: 2026-01-01", ["10:9 yaml_ambiguous"]),
+    ('port: "5432"', "port: 2026-01-01 10:00:00", ["10:9 yaml_ambiguous"]),
     ("Small Database", "Small \u202eDatabase", ["5:15 invisible_characters"]),
     # identity
     ("schemaVersion: catalog/v1\n", "", ["1:1 schema_version_missing"]),
@@ -333,6 +335,19 @@ HINTS = [
     ("type: password", "type: passwrd", "Did you mean `password`?"),
     ("type: rest-api", "type: rest_api", "Did you mean `rest-api`?"),
     ("{{.current.basic.size}}", "{{.current.basic.siez}}", "Did you mean `.current.basic.size`?"),
+    # a value, never what holds it; and when none is near, the values that stand there
+    (
+        "{{.current.basic.size}}",
+        "{{.current.basic.a}}",
+        "Known here: .current.basic.class, .current.basic.secret, .current.basic.size, .current.basic.title.",
+    ),
+    ("{{.current.basic.size}}", "{{.current.size}}", "Did you mean `.current.basic.size`?"),
+    (
+        "{{.output.url}}",
+        "{{.metadata.database-small-test.prot}}",
+        "Did you mean `.metadata.database-small-test.port`?",
+    ),
+    ("version: 1.0.0", "version: 1.10", "Put it into quotes, so that it is text. For example `1.0.0`."),
     (
         "{{.system.user.id}}",
         "{{.output.url}}",
@@ -351,6 +366,20 @@ HINTS = [
 def test_the_nearest_name_is_the_hint(old: str, new: str, hint: str) -> None:
     files = {ITEM_FILE: changed(ITEM_FILE, (old, new))[ITEM_FILE]}
     assert hint in [finding.hint for finding in check(files, profile="strict").findings]
+
+
+def test_a_wrong_value_is_told_as_yaml_spells_it() -> None:
+    (finding,) = check(changed(ITEM_FILE, ("default: 5", "default: true")), profile="strict").findings
+    assert finding.message == "The default `true` is not a number"
+
+
+def test_a_template_in_an_unknown_member_is_one_mistake_and_never_served() -> None:
+    files = changed(
+        ITEM_FILE,
+        ('summaryTemplate: "Ready', 'summarytemplate: "{{.output.url}}"\n            summaryTemplate: "Ready'),
+    )
+    assert [each.code for each in check(files, profile="strict").findings] == ["unknown_property"]
+    assert ITEM_FILE not in [each.file for each in check(files, profile="relaxed").entries]
 
 
 def test_a_cycle_is_spelled_out() -> None:
