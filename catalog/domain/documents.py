@@ -1,12 +1,15 @@
 """Catalog documents as values: what a checked `catalog/v1` document says, free of YAML and of storage.
 
 `item_from` and `bundle_from` build these from the plain data of a document that has passed the checker, or from a
-definition stored in a snapshot; both are total over such data.
+definition stored in a snapshot; both are total over such data. Texts that people read come without characters that hide
+or reorder text (B17); the definition itself stays as it was written.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from catalog.domain.encoding import displayable
 
 SCHEMA_VERSION = "catalog/v1"
 NAME_PATTERN = "^[a-z][a-z0-9-]{2,28}[a-z0-9]$"
@@ -175,11 +178,11 @@ def _metadata(data: Mapping[str, Any]) -> Metadata:
     owner = data.get("owner") or {}
     return Metadata(
         id=data["id"],
-        name=data["name"],
-        description=data.get("description") or "",
+        name=displayable(data["name"]) or data["id"],
+        description=displayable(data.get("description") or ""),
         version=data["version"],
         category=data.get("category") or "",
-        owner=Owner(team=owner.get("team") or "", contact=owner.get("contact") or ""),
+        owner=Owner(team=owner.get("team") or "", contact=displayable(owner.get("contact") or "")),
         custom={key: value for key, value in data.items() if key not in _METADATA_KEYS},
     )
 
@@ -187,8 +190,8 @@ def _metadata(data: Mapping[str, Any]) -> Metadata:
 def form_from(data: Mapping[str, Any]) -> Form:
     """Return the form that the checked plain data of `input.form` describes."""
     return Form(
-        name_label=data.get("name") or "Name",
-        name_description=data.get("description") or "",
+        name_label=displayable(data.get("name") or "") or "Name",
+        name_description=displayable(data.get("description") or ""),
         groups=tuple(_group(group) for group in data.get("groups") or ()),
     )
 
@@ -196,7 +199,7 @@ def form_from(data: Mapping[str, Any]) -> Form:
 def _group(data: Mapping[str, Any]) -> Group:
     return Group(
         id=data["id"],
-        name=data.get("name") or label_of(data["id"]),
+        name=displayable(data.get("name") or "") or label_of(data["id"]),
         fields=tuple(_field(entry) for entry in data.get("fields") or ()),
         visible_when=data.get("visibleWhen") or "",
     )
@@ -205,12 +208,12 @@ def _group(data: Mapping[str, Any]) -> Group:
 def _field(data: Mapping[str, Any]) -> Field:
     return Field(
         id=data["id"],
-        name=data.get("name") or label_of(data["id"]),
+        name=displayable(data.get("name") or "") or label_of(data["id"]),
         type=data["type"],
         required=bool(data.get("required", False)),
         default=data.get("default"),
-        description=data.get("description") or "",
-        placeholder=data.get("placeholder") or "",
+        description=displayable(data.get("description") or ""),
+        placeholder=displayable(data.get("placeholder") or ""),
         enum=tuple(data.get("enum") or ()),
         validation=data.get("validation") or {},
         visible_when=data.get("visibleWhen") or "",

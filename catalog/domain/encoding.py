@@ -54,12 +54,17 @@ def forbidden_character(text: str) -> int | None:
     return found.start() if found else None
 
 
-def hidden_characters(text: str) -> Iterator[tuple[int, int, int]]:
-    """Yield code point, line and column of characters that deceive people who review the text (the first twenty)."""
+def displayable(text: str) -> str:
+    """Return the text without characters that hide or reorder what people read (B17)."""
+    return _HIDDEN.sub("", text)
+
+
+def hidden_characters(text: str) -> Iterator[tuple[int, int]]:
+    """Yield code point and index of characters that deceive people who review the text (the first twenty)."""
     for count, found in enumerate(_HIDDEN.finditer(text)):
         if count == _MAX_REPORTED:
             return
-        yield ord(found.group()), *place_of(text[: found.start()])
+        yield ord(found.group()), found.start()
 
 
 def place_of(before: str) -> tuple[int, int]:

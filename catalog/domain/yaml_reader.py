@@ -3,6 +3,8 @@ is constructed (hostile-input.md B01-B11, ruling R48).
 """
 
 import re
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from sys import intern
@@ -93,18 +95,29 @@ def _accepted(file: str, text: str, root: Node) -> Reading:
         return node.value
 
     data = plain(root, ())
+    hidden = list(hidden_characters(text))
+    # By start, what lies inside after what holds it: the last that begins before a character is the one it stands in.
+    spans = sorted((*values.items(), *keys.items()), key=lambda one: (one[1].start, -one[1].end)) if hidden else []
     warnings += [
         _make(
             file,
             "invisible_characters",
             f"The character U+{code_point:04X} hides or reorders text",
-            line,
-            column,
+            *place_of(text[:index]),
             "Remove it, so that reviewers see what readers of the file see.",
+            _member_at(index, spans),
         )
-        for code_point, line, column in hidden_characters(text)
+        for code_point, index in hidden
     ]
     return Reading(data, Positions(text, keys=keys, values=values), tuple(warnings))
+
+
+def _member_at(index: int, spans: Sequence[tuple[Path, Span]]) -> str:
+    """Return the member whose key or value holds the character at the index, "" for one in a comment."""
+    before = bisect_right(spans, index, key=lambda one: one[1].start)
+    if not before or index >= spans[before - 1][1].end:
+        return ""
+    return dotted(spans[before - 1][0])
 
 
 def _ambiguous(file: str, node: Node, path: Path) -> Finding:

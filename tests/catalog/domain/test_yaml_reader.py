@@ -120,6 +120,20 @@ def test_scalars(text: str, value: Any) -> None:
     assert type(reading.data["a"]) is type(value)
 
 
+HIDDEN_IN = [
+    ("a: {b: [x, x\u202ey]}", "a.b[1]"),
+    ("c: d\na: {b\u200b: x}", "a.b\u200b"),
+    ("a: x # \u202ey", ""),
+    ("# \u202ey\na: x", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "path"), HIDDEN_IN)
+def test_a_hidden_character_is_told_with_the_member_that_holds_it(text: str, path: str) -> None:
+    (finding,) = read(text.encode(), file="f.yaml").findings
+    assert (finding.code, finding.path) == ("invisible_characters", path)
+
+
 @pytest.mark.parametrize(
     "text",
     [
