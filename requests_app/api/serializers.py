@@ -20,14 +20,23 @@ REQUEST_STATES = [state.value for state in RequestState]
 TASK_STATES = [state.value for state in TaskState]
 
 
+MOST_ITEMS = 50
+
+
 class SubmitBody(StrictSerializer):
-    """The body of a submission."""
+    """The body of a submission, and one of the items of a batch."""
 
     item_id = StrictText(max_length=128, help_text="Id of a catalog item or bundle.")
     form_data = serializers.DictField(help_text="The form's values, nested by group id.")
     form_version = StrictText(
         max_length=64, required=False, help_text="The version of the form that was filled in; an old one is refused."
     )
+
+
+class BatchBody(StrictSerializer):
+    """The body of a batch: all of it is accepted, or none."""
+
+    items = serializers.ListField(child=SubmitBody(), min_length=1, max_length=MOST_ITEMS)
 
 
 class VerbBody(StrictSerializer):
@@ -180,6 +189,12 @@ class RequestShape(StatusShape):
     outputs = serializers.DictField()
     tracking_url = serializers.URLField()
     tasks = TaskShape(many=True)
+
+
+class BatchShape(serializers.Serializer[Any]):
+    """The requests of a batch, in its order."""
+
+    items = RequestShape(many=True)
 
 
 class LogLineShape(serializers.Serializer[Any]):

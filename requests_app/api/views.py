@@ -1,12 +1,12 @@
 """The API of requests: submit and read. The verbs about one request stand in verbs.py."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from django.db.models import Q, QuerySet
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -21,6 +21,7 @@ from pao.core.errors import Detail, Misconfigured, ValidationFailed
 from requests_app import queries
 from requests_app.api import serializers as shapes
 from requests_app.api.dry_run import DryRunShape
+from requests_app.batch import Wanted, submit_all
 from requests_app.domain.states import RequestState
 from requests_app.models import LogLevel, ResourceRequest
 from requests_app.submit import Draft, draft, submit
@@ -79,11 +80,22 @@ class RequestsView(ApiView):
     @extend_schema(
         operation_id="requests_submit",
         summary="Submit a request",
-        request=shapes.SubmitBody,
+        request=PolymorphicProxySerializer(
+            component_name="SubmitOrBatch",
+            serializers=[shapes.SubmitBody, shapes.BatchBody],
+            resource_type_field_name=None,
+        ),
         parameters=[
             OpenApiParameter("dry_run", OpenApiTypes.BOOL, description="Only tell what the request would do (200)."),
         ],
-        responses={200: DryRunShape, 202: shapes.RequestShape},
+        responses={
+            200: DryRunShape,
+            202: PolymorphicProxySerializer(
+                component_name="RequestOrBatch",
+                serializers=[shapes.RequestShape, shapes.BatchShape],
+                resource_type_field_name=None,
+            ),
+        },
         extensions={ERRORS: [404]},
     )
     def post(self, request: Request) -> Response:
@@ -91,7 +103,12 @@ class RequestsView(ApiView):
 
         With `dry_run=true` nothing is stored and nothing is called: the answer holds every task with the calls it would
         make, rendered, secrets masked, and what is not known before a real request shown as ‹name›.
+
+        A body `{"items": [...]}` submits up to fifty at once, all or nothing: problems are told by item, as
+        `items.2.form_data`; the answer holds the requests in the order of the items. It has no dry run.
         """
+        if isinstance(request.data, Mapping) and "items" in request.data:
+            return self._batch(request)
         body = shapes.SubmitBody(data=request.data)
         body.is_valid(raise_exception=True)
         wanted: dict[str, Any] = {
@@ -111,6 +128,24 @@ class RequestsView(ApiView):
             detail = shapes.request_detail(stored, queries.tasks_of(stored), self.principal)
             headers = {"Location": f"/api/v1/requests/{stored.pk}", "Retry-After": POLL_SECONDS}
             return call.answer(detail, status=202, headers=headers)
+
+    def _batch(self, request: Request) -> Response:
+        if self.parameters.flag("dry_run"):
+            raise ValidationFailed(details=[Detail("items", "A dry run takes one submission.", "INVALID")])
+        body = shapes.BatchBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        # As they were sent: the serializer's copy of form data is not the caller's.
+        sent = [item["form_data"] for item in dict(request.data)["items"]]
+        wanted = [
+            Wanted(item["item_id"], form_data, item.get("form_version"))
+            for item, form_data in zip(body.validated_data["items"], sent, strict=True)
+        ]
+        with idempotent(request) as call:
+            if call.replay is not None:
+                return call.replay
+            stored = submit_all(wanted, by=self.principal)
+            details = [shapes.request_detail(one, queries.tasks_of(one), self.principal) for one in stored]
+            return call.answer({"items": details}, status=202, headers={"Retry-After": POLL_SECONDS})
 
     def _filtered(self) -> tuple[dict[str, Any], QuerySet[ResourceRequest]]:
         given = self.parameters

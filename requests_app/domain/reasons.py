@@ -114,11 +114,6 @@ def confirmed(reason: str, by: str) -> Reason:
     )
 
 
-def not_in_latest(version: str, by: str) -> Reason:
-    """Return the reason of a task that the version chosen for a retry does not have."""
-    return Reason("NOT_IN_LATEST", f"Version {version}, chosen by {by} for the retry, does not have it.")
-
-
 def lost_after_abort(marker: str) -> Reason:
     """Return the reason of a task of an aborted request whose worker was lost while it called."""
     return Reason(

@@ -75,7 +75,7 @@ def test_a_crash_in_the_middle_of_a_decision_leaves_everything_as_it_was(
         (["retry", "escalate"], {"retrying", "escalated"}),
         (["resolve", "escalate", "retry"], {"processing", "escalated", "retrying"}),
     ],
-    ids=" ".join,
+    ids=lambda words: " ".join(sorted(words)),
 )
 def test_of_several_decisions_at_once_one_is_carried_out(names: list[str], ends: set[str]) -> None:
     """F57: the others hear what is allowed now; tasks and messages are those of one decision."""

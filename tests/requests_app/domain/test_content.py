@@ -67,7 +67,7 @@ UTF16 = "size;7\n".encode("utf-16")
         ("photo.JPEG", JPEG, "image/jpeg"),
         ("letter.docx", zipped("word/document.xml"), DOCX),
         ("all.zip", zipped("a"), "application/zip"),
-        ("all.tgz", gzip.compress(b"x"), "application/gzip"),
+        ("all.tgz", gzip.compress(b"x", mtime=0), "application/gzip"),
         ("tool", ELF, "application/x-executable"),
         ("tool.exe", EXE, "application/x-executable"),
         ("tool.bin", EXE, "application/x-executable"),
