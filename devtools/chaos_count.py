@@ -11,7 +11,7 @@ import psycopg
 from devtools.client import call
 from devtools.parts import Deployment
 
-_ENDED_OR_HUMAN = {"completed", "aborted", "failed"}
+_ENDED_OR_HUMAN = {"completed", "aborted", "failed", "escalated"}
 
 
 @dataclass(frozen=True)
