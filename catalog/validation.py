@@ -5,33 +5,56 @@ nodes, 5,000 scalars), and all that follows is linear in it, so that no document
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from catalog import queries
 from catalog.domain.checker import Draft, draft, link
 from catalog.domain.checks_bundle import MAX_COMPONENTS, Candidate
 from catalog.domain.codes import Profile
-from catalog.domain.findings import Finding, in_order
+from catalog.domain.findings import Finding, Report, in_order
+from catalog.domain.positions import NOWHERE
 from catalog.models import EntryKind
 from catalog.served import candidate
+
+_MOST_BUNDLES = 20
 
 
 def validate(documents: Mapping[str, bytes], *, profile: Profile, tenant: str) -> tuple[Finding, ...]:
     """Return the findings of documents by their path in the catalog repository; every path must be a document's.
 
-    A document takes the place of what is served from its path. Raises `ValueError` when no document belongs to a path.
+    A document takes the place of what is served from its path. Bundles that are served and name one of the items are
+    held against it, too, the first twenty by id: their findings stand at line 1, for their files are not here.
+    Raises `ValueError` when no document belongs to a path.
     """
     drafts = [draft(file, content, profile=profile) for file, content in documents.items()]
-    claims = _claims(drafts, documents.keys(), tenant)
     sent = {each.id: each.candidate for each in drafts if each.id}
+    drafts += _bundles_of(
+        [each.id for each in drafts if each.id and each.kind == "CatalogItem"], sent, documents.keys(), tenant, profile
+    )
     named = {name for each in drafts for name in each.named[:MAX_COMPONENTS]}
     candidates = _served(named - sent.keys(), documents.keys(), tenant) | sent
     if not named <= candidates.keys():
         # Only the hints need them: the nearest name.
         candidates = _names(documents.keys(), tenant) | candidates
+    claims = _claims(drafts[: len(documents)], documents.keys(), tenant)
     for each in drafts:
         link(each, claims=claims, candidates=candidates)
     return in_order(finding for each in drafts for finding in each.report.findings)
+
+
+def _bundles_of(
+    items: Sequence[str], sent: Collection[str], replaced: Iterable[str], tenant: str, profile: Profile
+) -> list[Draft]:
+    """Return the served bundles that name one of the items, without those that are sent themselves."""
+    found = queries.shown(tenant).filter(
+        kind=EntryKind.BUNDLE, components__has_any_keys=list(items), current__isnull=False
+    )
+    found = found.exclude(path__in=list(replaced)).exclude(entry_id__in=list(sent)).order_by("entry_id")
+    return [
+        Draft(Report(file=entry.path, positions=NOWHERE, profile=profile), "CatalogBundle", entry.current.definition)
+        for entry in (found[:_MOST_BUNDLES] if items else ())
+        if entry.current is not None
+    ]
 
 
 def _claims(drafts: Sequence[Draft], replaced: Iterable[str], tenant: str) -> Mapping[str, Sequence[str]]:

@@ -11,6 +11,7 @@ from rest_framework.test import APIClient
 
 from catalog.domain.encoding import MAX_BYTES
 from catalog.models import CatalogEntry, CatalogVersion, EntryKind
+from tests import factories
 from tests.catalog.domain.catalog_files import BUNDLE, BUNDLE_FILE, ITEM, ITEM_FILE, OTHER, OTHER_FILE
 from tests.conftest import PERSONAE
 from tests.described import as_described
@@ -65,6 +66,20 @@ def test_a_finding_has_all_its_members(api: Api) -> None:
         "message": "`v1.0` is not MAJOR.MINOR.PATCH",
         "hint": "For example `1.0.0`.",
     }
+
+
+def test_served_bundles_are_held_against_the_item_that_is_sent(api: Api) -> None:
+    # The served item fits the bundle's form; the one that is sent needs a field that the bundle lacks.
+    parts = {"database": "database-small-test"}
+    fields = [{"id": name, "name": name, "type": "string", "required": True} for name in ("class", "size", "secret")]
+    serve(item("database-small-test"))
+    serve(factories.bundle(components={"database": ()}, item_of=parts, fields=fields))
+    serve(factories.bundle("bundle-other-test", components={"database": ()}))
+    found = asked(api()).json()["data"]
+    stack = [each for each in found["findings"] if each["code"] == "component_field_unavailable"]
+    assert found["valid"] is True
+    assert {(each["file"].split("/")[-1], each["line"]) for each in stack} == {("bundle-stack-test.yaml", 1)}
+    assert any(".current.basic.title" in each["message"] for each in stack)
 
 
 # The document, the profile, and the answer.
