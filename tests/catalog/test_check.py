@@ -203,10 +203,8 @@ def test_a_catalog_folder_that_is_a_link_is_not_read(tmp_path: Path) -> None:
     assert (answer.status, answer.places) == (COULD_NOT_RUN, [])
     (tmp_path / "root" / BUNDLE_FILE).write_text("kind: x", encoding="utf-8")
     answer = Answer(tmp_path / "root")
-    assert (answer.status, answer.err.endswith("/root/catalog is a symbolic link: PAO does not read it.\n")) == (
-        1,
-        True,
-    )
+    assert answer.status == PROBLEMS
+    assert answer.err.endswith("catalog is a symbolic link: PAO does not read it.\n")
 
 
 WRONG_PLACES = ["bundles/x/a.yaml", "catalog/a.yaml", "catalog/databases/a.YAML", "catalog/databases/deep/b.yml"]

@@ -194,7 +194,7 @@ def test_the_floor_needs_neither_django_nor_celery() -> None:
         ("task_publish_retry", False),  # the relay repeats
         ("task_time_limit", 45),  # PAO_TASK_SECONDS
         ("task_default_queue", QUEUE),
-        ("include", ["fulfillment.worker"]),
+        ("include", ["fulfillment.worker", "catalog.worker"]),
     ],
 )
 def test_the_settings_that_make_it_safe(name: str, value: object) -> None:
