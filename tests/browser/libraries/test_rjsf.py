@@ -173,7 +173,7 @@ def test_a_stock_form_shows_what_the_page_shows(api: Api, library: Page) -> None
     assert shown() == expected
     for name, value, appear, vanish in STEPS:
         expected = (expected | appear) - vanish
-        if name in {"tags", "plan"}:  # drawn as a list of inputs, and as the id of an upload
+        if name in {"tags", "kinds", "plan"}:  # drawn as a list of inputs, and as the id of an upload
             expected -= {"summary"}
             continue
         choose(library, name, value)

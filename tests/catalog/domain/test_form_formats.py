@@ -164,4 +164,5 @@ def test_no_step_of_backstage_refuses_what_the_server_keeps(drawn: tuple[Form, l
     for data in many:
         if not objections(tested, data):
             kept = validate(tested, data)
-            assert all(reader.is_valid(kept) for reader in readers), (steps, kept)
+            if not objections(tested, kept):  # a default that the form refuses is the checker's to tell
+                assert all(reader.is_valid(kept) for reader in readers), (steps, kept)
