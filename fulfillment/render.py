@@ -7,9 +7,12 @@ becomes `summary`. Any value that cannot be written in its place raises `Templat
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.conf import settings
+
 from catalog.domain.positions import Path
 from catalog.domain.schemas import schemas
 from catalog.domain.templating import (
+    ALWAYS_SECRET,
     Scope,
     Template,
     masked,
@@ -33,8 +36,9 @@ from catalog.domain.templating import (
     render_yaml,
 )
 from catalog.domain.templating.values import LONGEST_TEXT
+from pao.clients.destinations import Destinations
 from pao.clients.jira_text import TextRun
-from pao.core.errors import TemplateError
+from pao.core.errors import CallRefused, TemplateError
 
 LONGEST_CONFIG = 4 * LONGEST_TEXT
 _SUFFIX = "Template"
@@ -86,12 +90,28 @@ def render_action(action_type: str, config: Mapping[str, Any], scope: Scope) -> 
     length = 0
     for field in schemas().template_fields(action_type, config):
         seen = scope if (action_type, field.context) in _CARRIES_SECRETS else without_secrets
+        if field.context == "header" and seen is scope and _holds_key(parse(field.text)):
+            _check_key_may_go(config, scope)
         written[field.path] = RENDERERS[field.context](parse(field.text), seen)
         length += length_of(written[field.path])
         if length > LONGEST_CONFIG:
             raise TemplateError(f"All templates of the action together become longer than {LONGEST_CONFIG} characters.")
     rendered: dict[str, Any] = _rebuilt(config, (), written)
     return rendered
+
+
+def _holds_key(template: Template) -> bool:
+    return any(secret[: len(one.path)] == one.path for one in template.references for secret in ALWAYS_SECRET)
+
+
+def _check_key_may_go(config: Mapping[str, Any], scope: Scope) -> None:
+    """Raise `TemplateError` unless the platform's key is bound to where the action calls (B47): it is no team's own."""
+    address = config.get("endpoint", config).get("url", "")
+    allowed = Destinations.of(settings.PAO_PLATFORM_API_KEY_TARGETS, setting="PAO_PLATFORM_API_KEY_TARGETS")
+    try:
+        allowed.check(render_url(parse(address), masked(scope)))
+    except CallRefused as refusal:
+        raise TemplateError(f"The platform's API key may not be sent there. {refusal.message}") from None
 
 
 def length_of(rendered: Any) -> int:

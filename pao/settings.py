@@ -144,6 +144,9 @@ PAO_PLATFORM_ENVIRONMENT = env.text(
     "PAO_PLATFORM_ENVIRONMENT", "development" if DEBUG else "production", "`.system.platform.environment` in templates."
 )
 PAO_PLATFORM_API_KEY = env.secret("PAO_PLATFORM_API_KEY", "", "`.system.platform.apiKey` in templates; a secret.")
+PAO_PLATFORM_API_KEY_TARGETS = env.addresses(
+    "PAO_PLATFORM_API_KEY_TARGETS", [], "URL prefixes that this key may be sent to, in a header; empty means none."
+)
 
 # --- The catalog
 PAO_CATALOG_REPOSITORY = env.text(

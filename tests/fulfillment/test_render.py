@@ -4,6 +4,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from catalog.domain.schemas import schemas
 from catalog.domain.templating import Scope, context_of_file
@@ -138,3 +139,48 @@ def test_a_secret_is_sent_where_it_may_be_alone(
     action_type: str, config: dict[str, Any], shown: dict[str, Any]
 ) -> None:
     assert render_action(action_type, config, SCOPE) == shown
+
+
+KEYED = Scope(
+    current={"path": "a/b"}, system={"platform": {"apiKey": "key-of-the-platform", "region": "eu-1"}}
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("action_type", ["rest-api", "webhook"])
+@pytest.mark.parametrize(
+    ("targets", "url", "goes"),
+    [
+        pytest.param(["https://acme.example/api/"], "https://acme.example/api/x", True, id="bound"),
+        pytest.param(["https://acme.example/api/"], "https://acme.example/api", False, id="above it"),
+        pytest.param(["https://acme.example/"], "https://acme.example/{{.current.path}}", True, id="path"),
+        pytest.param(["https://acme.example/"], "https://evil.example.com/", False, id="another host"),
+        pytest.param(["https://acme.example/"], "https://acme.example.evil.example/", False, id="alike"),
+        pytest.param(["https://acme.example/"], "http://platform.example.com/", False, id="unencrypted"),
+        pytest.param([], "https://acme.example/", False, id="bound to nothing"),
+    ],
+)
+def test_the_key_of_the_platform_goes_only_where_it_is_bound_to(
+    settings: Settings,
+    targets: list[str],
+    url: str,
+    goes: bool,
+    action_type: str,  # noqa: FBT001 - a row of the table
+) -> None:  # B47
+    settings.PAO_PLATFORM_API_KEY_TARGETS = targets
+    headers = {"X-Key": "{{.system.platform.apiKey}}"}
+    config = {"endpoint": {"url": url, "method": "GET"}} if action_type == "rest-api" else {"url": url}
+    if goes:
+        rendered = render_action(action_type, config | {"headers": headers}, KEYED)
+        assert rendered["headers"] == {"X-Key": "key-of-the-platform"}
+        return
+    with pytest.raises(TemplateError, match="PAO_PLATFORM_API_KEY_TARGETS") as caught:
+        render_action(action_type, config | {"headers": headers}, KEYED)
+    assert "key-of-the-platform" not in str(caught.value)
+
+
+def test_another_value_of_the_platform_goes_anywhere() -> None:
+    config = {
+        "endpoint": {"url": "https://a.example/", "method": "GET"},
+        "headers": {"X": "{{.system.platform.region}}"},
+    }
+    assert render_action("rest-api", config, KEYED)["headers"] == {"X": "eu-1"}
