@@ -163,8 +163,8 @@ def test_the_key_of_the_platform_goes_only_where_it_is_bound_to(
     settings: Settings,
     targets: list[str],
     url: str,
-    goes: bool,
-    action_type: str,  # noqa: FBT001 - a row of the table
+    goes: bool,  # noqa: FBT001 - a row of the table
+    action_type: str,
 ) -> None:  # B47
     settings.PAO_PLATFORM_API_KEY_TARGETS = targets
     headers = {"X-Key": "{{.system.platform.apiKey}}"}
