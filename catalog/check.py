@@ -17,6 +17,7 @@ from catalog.check_formats import FORMATS, Outcome
 from catalog.domain import codeowners
 from catalog.domain.codes import Profile
 from catalog.domain.findings import Finding, in_order
+from catalog.domain.ownership import mismatches
 from catalog.domain.part import check_part
 from catalog.working_tree import Selection, WorkingTree, locate, read_tree
 from pao.core.errors import CatalogUnavailable, PaoError
@@ -130,9 +131,13 @@ def _asked(tree: WorkingTree, selections: Sequence[Selection]) -> set[str]:
 
 def _findings(tree: WorkingTree, asked: set[str], profile: Profile) -> Iterator[Finding]:
     yield from check_part(tree.documents, asked, profile=profile)
-    if tree.code_owners and tree.code_owners[0] in asked:
+    if tree.code_owners:
         file, content = tree.code_owners
-        yield from codeowners.parse(content.decode("utf-8", "replace"), file=file).problems
+        owners = codeowners.parse(content.decode("utf-8", "replace"), file=file)
+        if file in asked:
+            yield from owners.problems
+        documents = {path: tree.documents[path] for path in sorted(asked) if path in tree.documents}
+        yield from mismatches(documents, owners, profile=profile)
 
 
 def _shown(root: Path, file: str) -> str:

@@ -125,4 +125,5 @@ CODES: dict[str, Code] = {
     "codeowners_invalid": _warning(
         "a line of CODEOWNERS that is skipped or surprises, or a whole file that is not read"
     ),
+    "owner_mismatch": _warning("a team that is none of those that CODEOWNERS has review the file (`check_catalog`)"),
 }

@@ -88,6 +88,12 @@ RUNS: dict[str, tuple[dict[str, str], list[str], int, list[str]]] = {
         [f"{BUNDLE_FILE}:13:18: error component_ref_missing"],
     ),
     "a bundle alone finds its items": ({}, [BUNDLE_FILE], CLEAN, []),
+    "the owners of another team": (
+        {"CODEOWNERS": "* @acme/databases\n/catalog/compute/ @acme/network\n/bundles/ @acme/architecture\n"},
+        ["."],
+        CLEAN,
+        [f"{OTHER_FILE}:9:17: warning owner_mismatch"],
+    ),
     "code owners": ({"CODEOWNERS": "* me\n"}, ["."], CLEAN, ["CODEOWNERS:1:3: warning codeowners_invalid"]),
     "code owners alone": (
         {"CODEOWNERS": "* me\n", ITEM_FILE: MISTAKE},

@@ -11,7 +11,8 @@ from catalog.domain.checker import check
 from catalog.domain.codeowners import parse
 from catalog.domain.codes import CODES
 from catalog.domain.findings import Finding
-from tests.catalog.domain.catalog_files import BUNDLE_FILE, ITEM_FILE, changed
+from catalog.domain.ownership import mismatches
+from tests.catalog.domain.catalog_files import BUNDLE_FILE, ITEM, ITEM_FILE, changed
 from tests.catalog.domain.test_checker import BUNDLE_ROWS, ITEM_ROWS, PAIRS, REPOSITORY_ROWS
 
 CONTRACT = Path(__file__).parents[2] / "contract" / "rules" / "rule-codes.yaml"
@@ -99,6 +100,7 @@ GRAVITY: dict[str, set[tuple[str, str]]] = {
     "component_field_unavailable": {W},
     "component_field_differs": {W},
     "codeowners_invalid": {W},
+    "owner_mismatch": {W},
 }
 
 
@@ -118,6 +120,11 @@ def gravity() -> dict[str, set[tuple[str, str]]]:
             seen[finding.code].add((str(finding.severity), str(relaxed[key].severity)))
     for problem in parse("* nobody").problems:
         seen[problem.code].add((str(problem.severity), str(problem.severity)))
+    owned = ({ITEM_FILE: ITEM.encode()}, parse("* @acme/others"))
+    for strict_one, relaxed_one in zip(
+        mismatches(*owned, profile="strict"), mismatches(*owned, profile="relaxed"), strict=True
+    ):
+        seen[strict_one.code].add((str(strict_one.severity), str(relaxed_one.severity)))
     return seen
 
 
