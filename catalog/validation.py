@@ -1,7 +1,8 @@
 """Checking documents that nobody has pushed yet, as if they were: against each other, and against what is served now.
 
 Nothing is stored and nobody is asked but the database. A document is bounded before it is parsed (256 KiB, 20,000
-nodes, 5,000 scalars), and all that follows is linear in it, so that no document takes long.
+nodes, 5,000 scalars), and all that follows is linear in it. What is served beside it may be a thousand times as much:
+after `MOST_SECONDS` no more of that is read, and then fewer findings between documents are told.
 """
 
 from collections import defaultdict
@@ -15,7 +16,9 @@ from catalog.domain.findings import Finding, Report, in_order
 from catalog.domain.positions import NOWHERE
 from catalog.models import EntryKind
 from catalog.served import candidate
+from pao.core.clock import monotonic
 
+MOST_SECONDS = 2.0
 _MOST_BUNDLES = 20
 
 
@@ -26,19 +29,21 @@ def validate(documents: Mapping[str, bytes], *, profile: Profile, tenant: str) -
     held against it, too, the first twenty by id: their findings stand at line 1, for their files are not here.
     Raises `ValueError` when no document belongs to a path.
     """
+    deadline = monotonic() + MOST_SECONDS
     drafts = [draft(file, content, profile=profile) for file, content in documents.items()]
     sent = {each.id: each.candidate for each in drafts if each.id}
     drafts += _bundles_of(
         [each.id for each in drafts if each.id and each.kind == "CatalogItem"], sent, documents.keys(), tenant, profile
     )
     named = {name for each in drafts for name in each.named[:MAX_COMPONENTS]}
-    candidates = _served(named - sent.keys(), documents.keys(), tenant) | sent
+    candidates = _served(named - sent.keys(), documents.keys(), tenant, deadline) | sent
     if not named <= candidates.keys():
         # Only the hints need them: the nearest name.
         candidates = _names(documents.keys(), tenant) | candidates
     claims = _claims(drafts[: len(documents)], documents.keys(), tenant)
-    for each in drafts:
-        link(each, claims=claims, candidates=candidates)
+    for position, each in enumerate(drafts):
+        if position < len(documents) or monotonic() < deadline:
+            link(each, claims=claims, candidates=candidates)
     return in_order(finding for each in drafts for finding in each.report.findings)
 
 
@@ -68,9 +73,14 @@ def _claims(drafts: Sequence[Draft], replaced: Iterable[str], tenant: str) -> Ma
     return claims
 
 
-def _served(named: Iterable[str], replaced: Iterable[str], tenant: str) -> dict[str, Candidate]:
+def _served(named: Iterable[str], replaced: Iterable[str], tenant: str, deadline: float) -> dict[str, Candidate]:
+    """Return what may be named, by id; after the deadline no more of it than its kind and its data."""
     found = queries.shown(tenant).filter(entry_id__in=list(named)).exclude(path__in=list(replaced))
-    return {entry.entry_id: candidate(entry) for entry in found if entry.current is not None}
+    return {
+        entry.entry_id: candidate(entry) if monotonic() < deadline else Candidate(entry.kind, entry.current.definition)
+        for entry in found
+        if entry.current is not None
+    }
 
 
 def _names(replaced: Iterable[str], tenant: str) -> dict[str, Candidate]:

@@ -419,7 +419,7 @@ def test_what_is_no_job_is_left_to_the_redrive_policy(
 
 def test_a_message_that_arrives_at_the_last_moment_is_handed_back(queues: None, sender: Celery) -> None:
     """It is in the socket already when the worker is told to stop."""
-    with EventLoop() as loop:
+    with EventLoop(wait_time_seconds=20) as loop:  # a short poll may end just before the message comes
         loop.run(lambda: QUEUE in loop.channel._polling)
         loop.run_for(0.1)
         send(sender, "late")

@@ -82,6 +82,19 @@ def test_served_bundles_are_held_against_the_item_that_is_sent(api: Api) -> None
     assert any(".current.basic.title" in each["message"] for each in stack)
 
 
+def test_when_time_is_up_the_documents_that_are_sent_are_still_judged(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(item("database-small-test", fields=FIELDS))
+    fields = [{"id": "other", "name": "Other", "type": "string"}]
+    serve(factories.bundle(components={"database": ()}, item_of={"database": "database-small-test"}, fields=fields))
+    content = ITEM.replace("1.0.0", "v1.0")
+    assert [each.split()[1] for each in told(api(), content=content)[1]].count("version_format") == 1
+    moments = iter([0.0])
+    monkeypatch.setattr("catalog.validation.monotonic", lambda: next(moments, 100.0))
+    assert told(api(), content=content) == (False, [f"{ITEM_FILE}:7:12 version_format"])
+
+
 # The document, the profile, and the answer.
 PROFILES = [
     (ITEM.replace('port: "5432"', "default_port: 1"), "strict", (False, [f"{ITEM_FILE}:10:3 key_format"])),
