@@ -78,6 +78,13 @@ class ValidateView(ApiView):
         return answer({"valid": valid, "findings": [finding.as_dict() for finding in found]})
 
 
+def must_be_a_documents_path(path: str, *, field: str = "path") -> None:
+    """Raise `ValidationFailed` at the body's member `field` unless a document of a repository may stand there."""
+    if len(path) > _LONGEST_PATH or place_of(path) is None:
+        issue = "No document stands there: write catalog/<category>/<id>.yaml or bundles/<id>.yaml."
+        raise _refused(field, issue, "PATTERN")
+
+
 def _documents(given: Mapping[str, Any]) -> dict[str, bytes]:
     """Return the documents sent, by path. Raises `ValidationFailed` for a path that is no document's, or too many."""
     if len(given["files"]) > MOST_FILES:
@@ -86,9 +93,7 @@ def _documents(given: Mapping[str, Any]) -> dict[str, bytes]:
         raise _refused("files", "The document itself stands in `path` and `content`.", "DUPLICATE_KEY")
     texts = [("path", given["path"], given["content"]), *(("files", *each) for each in given["files"].items())]
     for field, path, _ in texts:
-        if len(path) > _LONGEST_PATH or place_of(path) is None:
-            issue = "No document stands there: write catalog/<category>/<id>.yaml or bundles/<id>.yaml."
-            raise _refused(field, issue, "PATTERN")
+        must_be_a_documents_path(path, field=field)
     return {path: _bounded(text) for _, path, text in texts}
 
 

@@ -10,8 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from catalog import queries
+from catalog.api.tools import must_be_a_documents_path
 from catalog.domain.checker import check
-from catalog.domain.checks_identity import place_of
 from catalog.domain.documents import FIELD_TYPES
 from catalog.domain.plain import mappings
 from catalog.domain.positions import dotted
@@ -157,9 +157,7 @@ def _template(given: Mapping[str, Any]) -> Trial:
 def _document(given: Mapping[str, Any], principal: Principal) -> Trial:
     """Raises CatalogInvalid with the findings of a document whose structure is wrong."""
     path, content = given["path"], given["content"].encode("utf-8", "surrogatepass")
-    if place_of(path) is None:
-        issue = "No document stands there: write catalog/<category>/<id>.yaml or bundles/<id>.yaml."
-        raise ValidationFailed(details=[Detail("path", issue, "PATTERN", "/path")])
+    must_be_a_documents_path(path)
     errors = [
         finding
         for finding in check({path: content}, profile="relaxed").findings

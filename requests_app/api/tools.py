@@ -7,11 +7,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from catalog.domain.checks_identity import place_of
+from catalog.api.tools import must_be_a_documents_path
 from pao.api.envelope import answer
 from pao.api.serializers import StrictSerializer, StrictText
 from pao.api.views import ApiView
-from pao.core.errors import Detail, ValidationFailed
 from requests_app.preview import preview
 
 PATH_CHARACTERS = 512
@@ -63,9 +62,7 @@ class PreviewView(ApiView):
         body = PreviewBody(data=request.data)
         body.is_valid(raise_exception=True)
         given = body.validated_data
-        if place_of(given["path"]) is None:
-            issue = "No document stands there: write catalog/<category>/<id>.yaml or bundles/<id>.yaml."
-            raise ValidationFailed(details=[Detail("path", issue, "PATTERN", "/path")])
+        must_be_a_documents_path(given["path"])
         shown = preview(
             path=given["path"], content=given["content"].encode("utf-8", "surrogatepass"), profile=given["profile"]
         )
