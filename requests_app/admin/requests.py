@@ -1,4 +1,4 @@
-"""Requests, tasks and logs in the admin: read-only, with the verbs of people as buttons that ask for a reason."""
+"""Requests in the admin: read-only, with the verbs of people as buttons that ask for a reason."""
 
 import uuid
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from pao.admin import ReadOnlyAdmin, link, list_url, reason_of, row_url
 from pao.core.errors import Forbidden, RequestNotFound
 from pao.identity import principal_of
-from requests_app.models import FulfillmentTask, LogLine, ResourceRequest, UploadedFile
+from requests_app.models import ResourceRequest
 from requests_app.pages.tracking import track
 from requests_app.pages.verbs import fresh_keys, press
 from requests_app.templatetags.pao import ago
@@ -112,140 +112,6 @@ class ResourceRequestAdmin(ReadOnlyAdmin):
     def entry(self, obj: ResourceRequest) -> SafeString:
         """Return a link to the entry."""
         return link(list_url("catalog_catalogentry", q=obj.entry_id), f"{obj.entry_name} ({obj.entry_id})")
-
-
-@admin.register(FulfillmentTask)
-class FulfillmentTaskAdmin(ReadOnlyAdmin):
-    """Tasks, newest first."""
-
-    list_display = ("__str__", "request", "badge", "attempt", "finished_at", "reason")
-    list_filter = ("state", "action_type", "created_at")
-    list_select_related = ("resource_request",)
-    search_fields = ("item_id__exact", "component_id__exact", "references__0__key__exact")
-    search_help_text = "An id of a task or a request, an item, a component, or a ticket's key."
-    heavy: ClassVar = (
-        "action",
-        "outputs",
-        "sealed_outputs",
-        "resource_request__snapshot",
-        "resource_request__form_data",
-        "resource_request__sealed_values",
-    )
-    allowed_lookups: ClassVar = ("resource_request__id__exact",)
-    id_fields: ClassVar = ("pk", "resource_request_id")
-    shown: ClassVar = (
-        "id",
-        "request",
-        "component_id",
-        "item_id",
-        "action_type",
-        "sequence_index",
-        "depends_on",
-        "badge",
-        "state_reason",
-        "attempt",
-        "sends",
-        "losses",
-        "worker",
-        "lease_expires_at",
-        "calling",
-        "references",
-        "outputs",
-        "origin",
-        "replaced",
-        "queued_at",
-        "started_at",
-        "finished_at",
-        "action",
-    )
-
-    def related_links(self, obj: FulfillmentTask) -> Iterable[tuple[str, str]]:
-        """Return the way to everything that belongs to the task."""
-        yield "Request", row_url("requests_resourcerequest", obj.resource_request_id)
-        yield "Attempts", list_url("fulfillment_taskattempt", task__id__exact=obj.pk)
-        yield "Effects", list_url("fulfillment_effect", task__id__exact=obj.pk)
-        yield "Messages", list_url("queueops_outboxmessage", deduplication_id__startswith=obj.pk)
-        yield "Log", list_url("requests_logline", task__id__exact=obj.pk)
-        yield "Audit", list_url("audit_auditevent", subject_id=obj.pk)
-
-    @admin.display(description="request")
-    def request(self, obj: FulfillmentTask) -> SafeString:
-        """Return a link to the request."""
-        return link(row_url("requests_resourcerequest", obj.resource_request_id), obj.resource_request.name)
-
-    @admin.display(description="replaces")
-    def replaced(self, obj: FulfillmentTask) -> SafeString | str:
-        """Return a link to the task that this one hands over, if it is a ticket of an escalation."""
-        return link(row_url("requests_fulfillmenttask", obj.replaces_id), str(obj.replaces)) if obj.replaces else "–"
-
-    @admin.display(description="state", ordering="state")
-    def badge(self, obj: FulfillmentTask) -> SafeString:
-        """Return the state as sign, word and colour."""
-        return state_badge(obj.state)
-
-    @admin.display(description="reason")
-    def reason(self, obj: FulfillmentTask) -> SafeString:
-        """Return why it is in its state."""
-        return reason_of(obj)
-
-
-@admin.register(LogLine)
-class LogLineAdmin(ReadOnlyAdmin):
-    """Log lines, newest first."""
-
-    list_display = ("at", "level", "message", "request", "attempt")
-    list_filter = ("level", "at")
-    list_select_related = ("resource_request",)
-    search_fields = ("message",)
-    search_help_text = "A request's or task's id, or words of the message."
-    heavy: ClassVar = (
-        "facts",
-        "resource_request__snapshot",
-        "resource_request__form_data",
-        "resource_request__sealed_values",
-    )
-    allowed_lookups: ClassVar = ("resource_request__id__exact", "task__id__exact")
-    id_fields: ClassVar = ("resource_request_id", "task_id")
-    shown: ClassVar = ("at", "level", "message", "request", "task", "attempt", "facts")
-
-    @admin.display(description="request")
-    def request(self, obj: LogLine) -> SafeString:
-        """Return a link to the request."""
-        return link(row_url("requests_resourcerequest", obj.resource_request_id), obj.resource_request.name)
-
-
-@admin.register(UploadedFile)
-class UploadedFileAdmin(ReadOnlyAdmin):
-    """Uploaded files, newest first; their contents are downloaded from the request alone."""
-
-    list_display = ("name", "size", "media_type", "owner", "entry_id", "field", "request", "created_at")
-    list_filter = ("media_type", "created_at")
-    list_select_related = ("resource_request",)
-    search_fields = ("name__startswith", "owner__exact", "entry_id__exact", "sha256__exact")
-    search_help_text = "An id of a file or a request, an owner, an entry, a SHA-256, or the beginning of a name."
-    heavy: ClassVar = ("resource_request__snapshot", "resource_request__form_data", "resource_request__sealed_values")
-    allowed_lookups: ClassVar = ("resource_request__id__exact",)
-    id_fields: ClassVar = ("pk", "resource_request_id")
-    ordering = ("-created_at",)
-    shown: ClassVar = (
-        "id",
-        "name",
-        "size",
-        "media_type",
-        "sha256",
-        "owner",
-        "entry_id",
-        "field",
-        "request",
-        "created_at",
-    )
-
-    @admin.display(description="request")
-    def request(self, obj: UploadedFile) -> SafeString | str:
-        """Return a link to the request, if one has taken the file."""
-        if obj.resource_request is None:
-            return "waits"
-        return link(row_url("requests_resourcerequest", obj.resource_request.pk), obj.resource_request.name)
 
 
 def _button(verb: str) -> Any:
