@@ -22,5 +22,5 @@ def abort(*, resource_request_id: uuid.UUID, by: Principal, reason: str = "") ->
         for task in tasks:
             if task.state in _WAITING:
                 transitions.move_task(request, task, TaskEvent.SKIP, reason=why, by=by)
-        loglines.add(request, why.sentence, level=LogLevel.WARNING)
+        loglines.add(request, why.sentence, level=LogLevel.WARNING, by=by.id)
     return request

@@ -22,5 +22,5 @@ def confirm(*, resource_request_id: uuid.UUID, by: Principal, reason: str = "") 
                 "Not every ticket is open yet. Wait until each task has its ticket.", state=request.state, allowed=[]
             )
         transitions.move_request(request, RequestEvent.CONFIRM, reason=why, by=by)
-        loglines.add(request, why.sentence)
+        loglines.add(request, why.sentence, by=by.id)
     return request

@@ -39,7 +39,7 @@ def escalate(*, resource_request_id: uuid.UUID, by: Principal, reason: str = "")
         transitions.add_tasks(request, made)
         for each, task in zip(planned, made, strict=True):
             _hand_over(request, tasks[each.of], task, by)
-        loglines.add(request, why.sentence, level=LogLevel.WARNING, tickets=len(made))
+        loglines.add(request, why.sentence, level=LogLevel.WARNING, by=by.id, tickets=len(made))
         dispatch.dispatch_ready(request, [*tasks, *made], by=by)
     return request
 

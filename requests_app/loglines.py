@@ -13,15 +13,17 @@ def add(
     message: str,
     *,
     level: LogLevel = LogLevel.INFO,
+    by: str = "",
     **facts: Any,
 ) -> None:
-    """Store one line about a request, or about a task of one."""
+    """Store one line about a request, or about a task of one; `by` is who did it, a person or a worker."""
     task = subject if isinstance(subject, FulfillmentTask) else None
     LogLine.objects.create(
         tenant=subject.tenant,
         resource_request_id=task.resource_request_id if task else subject.pk,
         task=task,
         attempt=task.attempt if task else 0,
+        by=by,
         at=now(),
         level=level,
         message=message[:LONGEST_MESSAGE],

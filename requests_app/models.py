@@ -164,6 +164,9 @@ class LogLine(models.Model):
     resource_request = models.ForeignKey(ResourceRequest, on_delete=models.CASCADE, related_name="log_lines")
     task = models.ForeignKey(FulfillmentTask, null=True, blank=True, on_delete=models.CASCADE, related_name="log_lines")
     attempt = models.PositiveIntegerField(default=0)
+    by = models.CharField(
+        max_length=255, blank=True, default="", db_default="", help_text="A person, or the worker that did it."
+    )
     at = models.DateTimeField()
     level = models.CharField(max_length=7, choices=LogLevel, default=LogLevel.INFO)
     message = models.CharField(max_length=1000)

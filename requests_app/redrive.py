@@ -59,7 +59,8 @@ def redrive(*, message_id: str, by: Principal, reason: str = "") -> DeadLetter:
             )
             dispatch.send(request, task)
             dead_letters.close_as_redriven(letter, by=by, reason=reason, request_id=request.pk)
-            loglines.add(task, f"{task}: its dead letter was redriven by {by.id}" + (f": {reason}" if reason else "."))
+            said = f"{task}: its dead letter was redriven by {by.id}" + (f": {reason}" if reason else ".")
+            loglines.add(task, said, by=by.id)
     except ResourceRequest.DoesNotExist:
         raise StaleMessage(_GONE) from None
     return letter

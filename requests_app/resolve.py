@@ -152,7 +152,8 @@ def _tell(request: ResourceRequest, task: FulfillmentTask, word: _Word) -> None:
         references=[one["key"] for one in task.references] if word.references else [],
         by=word.by,
     )
-    loglines.add(task, f"{task}: {task.state_reason['sentence']}", level=LogLevel.WARNING, references=task.references)
+    said = f"{task}: {task.state_reason['sentence']}"
+    loglines.add(task, said, level=LogLevel.WARNING, by=word.by.id, references=task.references)
 
 
 def _go_on(request: ResourceRequest, tasks: list[FulfillmentTask], settled: FulfillmentTask, by: Principal) -> None:

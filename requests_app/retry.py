@@ -30,7 +30,7 @@ def retry(
         confirm_unknown(request, halted, confirm_no_effect=confirm_no_effect, by=by)
         for task in halted:
             again(request, task, reason=reasons.RETRY_ASKED, by=by)
-        loglines.add(request, f"Retry asked by {by.id}" + (f": {reason}" if reason else "."))
+        loglines.add(request, f"Retry asked by {by.id}" + (f": {reason}" if reason else "."), by=by.id)
         dispatch.dispatch_ready(request, tasks, by=by)
     return request
 

@@ -43,7 +43,7 @@ def submit(
     with transaction.atomic():
         transitions.submit(request, tasks, reason=reasons.SUBMITTED, by=by)
         uploads.attach(made.files, request)
-        loglines.add(request, f"Submitted by {by.id}: {len(tasks)} tasks.", commit=request.commit)
+        loglines.add(request, f"Submitted by {by.id}: {len(tasks)} tasks.", by=by.id, commit=request.commit)
         dispatch.dispatch_ready(request, tasks, by=by)
         request.save(update_fields=["version"])
         failpoint("submit.before_commit")

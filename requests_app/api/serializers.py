@@ -205,6 +205,7 @@ class LogLineShape(serializers.Serializer[Any]):
     level = serializers.ChoiceField(LogLevel.choices)
     task_id = serializers.UUIDField(allow_null=True)
     attempt = serializers.IntegerField()
+    by = serializers.CharField(allow_blank=True, help_text="Who did it: a person, or a worker; empty: PAO itself.")
     message = serializers.CharField()
     facts = serializers.DictField()
 
@@ -301,6 +302,7 @@ def log_line(line: LogLine) -> dict[str, Any]:
         "level": line.level,
         "task_id": line.task_id,
         "attempt": line.attempt,
+        "by": line.by,
         "message": line.message,
         "facts": line.facts,
     }

@@ -91,3 +91,13 @@ def test_of_several_decisions_at_once_one_is_carried_out(names: list[str], ends:
     assert request.state in ends
     assert FulfillmentTask.objects.count() == tasks + (2 if request.state == "escalated" else 0)
     assert OutboxMessage.objects.count() == messages + (request.state != "completed")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", DECISIONS)
+def test_the_log_says_who_decided(name: str) -> None:
+    build, decision = DECISIONS[name]
+    request = build()
+    last = request.log_lines.latest("id").pk
+    decision(request)()
+    assert [line.by for line in request.log_lines.filter(pk__gt=last)] == ["olga"]

@@ -26,9 +26,10 @@ def test_a_line_about_a_task_names_its_request_and_attempt() -> None:
     request = submitted(serve_stack())
     task = request.tasks.order_by("sequence_index")[0]
     task.attempt = 4
-    loglines.add(task, "It failed.", level=LogLevel.ERROR)
+    loglines.add(task, "It failed.", level=LogLevel.ERROR, by="host:7")
     line = LogLine.objects.latest("id")
     assert (line.resource_request_id, line.task_id, line.attempt, line.level) == (request.pk, task.pk, 4, "error")
+    assert line.by == "host:7"
 
 
 @pytest.mark.parametrize(("length", "kept"), [(999, 999), (1000, 1000), (1001, 1000), (100_000, 1000)])
