@@ -29,8 +29,9 @@ import urllib3
 from django.conf import settings
 from requests.adapters import HTTPAdapter
 
-from pao.clients import redaction, wire
+from pao.clients import exchanges, redaction, wire
 from pao.clients.answers import Answer, retry_after_seconds, storable
+from pao.clients.exchanges import Exchanged
 from pao.clients.wire import Exchange, Limits, Policy
 from pao.core import clock
 from pao.core.context import correlation_id
@@ -89,14 +90,13 @@ class HttpDoor:
             total = min(total, max(not_after - began, 0.0))
         exchange = Exchange(policy, self.limits, began + total)
         secrets = redaction.secrets_in(prepared.headers)
-        with _failures_told(exchange, prepared, secrets):
+        with _failures_told(exchange, prepared, secrets, began):
             if not_after is not None and not_after - began < LEAST_SECONDS:
                 raise TimeoutError("too little time is left in this attempt to begin a call")
             answer = self._exchanged(prepared, exchange, began)
+        told = _exchanged(prepared, secrets, answer.elapsed_ms, answer=answer)
+        log.info("external.answer", method=method, url=told.place, status=answer.status, elapsed_ms=answer.elapsed_ms)
         shown = redaction.masked_url(prepared.url or "", secrets)
-        # Without the query: form values stand there, and only the caller knows which of them are secret.
-        place = shown.partition("?")[0]
-        log.info("external.answer", method=method, url=place, status=answer.status, elapsed_ms=answer.elapsed_ms)
         _raise_for(answer, f"{method} {shown}", raise_for, secrets)
         return answer
 
@@ -208,14 +208,39 @@ def _read(raw: Any, most: int) -> tuple[bytes, str]:
     return bytes(content), ""
 
 
+def _exchanged(
+    prepared: requests.PreparedRequest,
+    secrets: Sequence[str],
+    elapsed_ms: int,
+    *,
+    answer: Answer | None = None,
+    trouble: str = "",
+) -> Exchanged:
+    """Tell whoever listens of the exchange, and return it."""
+    told = Exchanged(
+        method=prepared.method or "",
+        place=redaction.masked_url(prepared.url or "", secrets).partition("?")[0],
+        status=answer.status if answer else 0,
+        elapsed_ms=elapsed_ms,
+        sent_bytes=len(prepared.body or b""),
+        received_bytes=len(answer.body) if answer else 0,
+        trouble=trouble,
+    )
+    exchanges.tell(told)
+    return told
+
+
 @contextmanager
-def _failures_told(exchange: Exchange, prepared: requests.PreparedRequest, secrets: Sequence[str]) -> Iterator[None]:
+def _failures_told(
+    exchange: Exchange, prepared: requests.PreparedRequest, secrets: Sequence[str], began: float
+) -> Iterator[None]:
     """Turn what goes wrong on the way into one of the two things it can mean (rule R3)."""
     what = f"{prepared.method} {redaction.masked_url(prepared.url or '', secrets)}"
     try:
         yield
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         cause = redaction.masked_text(_cause(error), secrets, 300)
+        _exchanged(prepared, secrets, round((clock.monotonic() - began) * 1000), trouble=cause)
         log.warning("external.failure", call=what, sent=exchange.sent, cause=cause)
         if exchange.sent:
             raise OutcomeUnknown(f"{what} was sent, and no whole answer came back: {cause}.", cause=cause) from error
