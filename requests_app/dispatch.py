@@ -24,19 +24,25 @@ def dispatch_ready(request: ResourceRequest, tasks: list[FulfillmentTask], *, by
         send(request, task)
 
 
-def send(request: ResourceRequest, task: FulfillmentTask) -> None:
-    """Write the message of a queued task into the outbox.
-
-    Group: the request, and in parallel mode the component, so that components run side by side. Deduplication id: task,
-    attempt and send number, so that a retry within five minutes is not swallowed (F15).
-    """
-    group = f"{request.pk}:{task.component_id}" if request.mode == "parallel" and task.component_id else str(request.pk)
+def send(request: ResourceRequest, task: FulfillmentTask, *, not_before: outbox.Moment | None = None) -> None:
+    """Write the message of a queued task into the outbox; it leaves after the commit, and after `not_before`."""
     outbox.put(
         job=JOB,
         args=[str(task.pk), task.attempt],
-        group_id=group,
-        deduplication_id=f"{task.pk}:{task.attempt}:{task.sends}",
+        group_id=group_of(request, task),
+        deduplication_id=deduplication_id(task),
+        not_before=not_before,
     )
+
+
+def group_of(request: ResourceRequest, task: FulfillmentTask) -> str:
+    """Return what the queue keeps in order: the request, and in parallel mode the component beside the others."""
+    return f"{request.pk}:{task.component_id}" if request.mode == "parallel" and task.component_id else str(request.pk)
+
+
+def deduplication_id(task: FulfillmentTask) -> str:
+    """Return the id of the task's newest message: with attempt and send number, no retry is swallowed (F15)."""
+    return f"{task.pk}:{task.attempt}:{task.sends}"
 
 
 def read(args: Sequence[Any]) -> tuple[uuid.UUID, int]:

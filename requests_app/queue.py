@@ -1,0 +1,99 @@
+"""The queue as the ledger knows it: which message lives for which task, and what became of a group's messages.
+
+Listings come from here and never from receiving: reading a queue changes it (lifecycle page, "Dead letters").
+"""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+
+from django.db.models import Q, QuerySet
+
+from queueops.models import DeadLetter, OutboxMessage
+from queueops.stats import Waiting, waiting
+from requests_app import dispatch
+from requests_app.domain.states import TaskState
+from requests_app.models import FulfillmentTask
+
+SOURCE = "ledger"
+LIVE = (TaskState.QUEUED.value, TaskState.PROCESSING.value)
+STATUSES = ("unsent", "waiting", "taken", "dead", "past", "sent")
+_HEAVY = (
+    "action",
+    "outputs",
+    "sealed_outputs",
+    *(f"resource_request__{name}" for name in ("snapshot", "form_data", "sealed_values")),
+)
+
+
+def live_tasks(tenant: str, states: Sequence[str] = LIVE) -> QuerySet[FulfillmentTask]:
+    """Return the tasks that have a live message, with their requests: it waits for a worker, or a worker has it."""
+    wanted = Q(pk__in=[])
+    for state in states:
+        wanted |= Q(state=state)  # one condition for each: so each is answered by its own index
+    return FulfillmentTask.objects.filter(wanted, tenant=tenant).select_related("resource_request").defer(*_HEAVY)
+
+
+def messages_of(tasks: Iterable[FulfillmentTask]) -> Mapping[uuid.UUID, OutboxMessage]:
+    """Return the newest message of each task, by the task's id, in one query."""
+    wanted = {dispatch.deduplication_id(task): task.pk for task in tasks}
+    rows = OutboxMessage.objects.filter(tenant__in={task.tenant for task in tasks}, deduplication_id__in=wanted)
+    return {wanted[row.deduplication_id]: row for row in rows}
+
+
+def group(group_id: str, tenant: str) -> QuerySet[OutboxMessage]:
+    """Return every message that was ever written for a group."""
+    return OutboxMessage.objects.filter(tenant=tenant, group_id=group_id)
+
+
+def statuses(messages: Sequence[OutboxMessage]) -> Mapping[uuid.UUID, str]:
+    """Return what became of each message, by its id: one of `STATUSES`. Two queries for all.
+
+    `waiting` and `taken` are the live ones; `dead` has a dead letter; `past` did its work, or was dropped for its task
+    has moved on. Of a message that is about no task, only that it was sent is known.
+    """
+    tasks = {str(task.pk): task for task in _tasks_of(messages)}
+    dead = _dead(messages)
+    return {message.pk: _status(message, tasks.get(_task_id(message)), dead) for message in messages}
+
+
+def waiting_tasks(tenant: str) -> Waiting:
+    """Return the tasks that wait for a worker, and since when the oldest is queued."""
+    found = FulfillmentTask.objects.filter(tenant=tenant, state=TaskState.QUEUED)
+    return waiting(found, since="queued_at", order="queued_at")
+
+
+def count_tasks(tenant: str, state: TaskState) -> int:
+    """Return how many tasks are in a state."""
+    return FulfillmentTask.objects.filter(tenant=tenant, state=state).count()
+
+
+def _status(message: OutboxMessage, task: FulfillmentTask | None, dead: set[str]) -> str:
+    if message.sent_at is None:
+        return "unsent"
+    if message.deduplication_id in dead:
+        return "dead"
+    if message.job != dispatch.JOB:
+        return "sent"
+    if task is None or task.attempt != message.args[1] or task.state not in LIVE:
+        return "past"
+    if task.state == TaskState.PROCESSING:
+        return "taken"
+    return "waiting" if dispatch.deduplication_id(task) == message.deduplication_id else "past"
+
+
+def _tasks_of(messages: Sequence[OutboxMessage]) -> QuerySet[FulfillmentTask]:
+    ids = {_task_id(message) for message in messages} - {""}
+    return FulfillmentTask.objects.filter(pk__in=ids).only("attempt", "sends", "state")
+
+
+def _dead(messages: Sequence[OutboxMessage]) -> set[str]:
+    letters = DeadLetter.objects.filter(
+        tenant__in={message.tenant for message in messages},
+        group_id__in={message.group_id for message in messages},
+        deduplication_id__in={message.deduplication_id for message in messages},
+    )
+    return set(letters.values_list("deduplication_id", flat=True))
+
+
+def _task_id(message: OutboxMessage) -> str:
+    return str(message.args[0]) if message.job == dispatch.JOB else ""
