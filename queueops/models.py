@@ -1,6 +1,7 @@
 """The post office's books: what must be sent, and what came back dead. Bodies are sealed letters here."""
 
 from django.db import models
+from django.db.models.functions import Now
 
 from pao.db import Record
 
@@ -13,6 +14,9 @@ class OutboxMessage(Record):
     group_id = models.CharField(max_length=128)
     deduplication_id = models.CharField(max_length=128)
     correlation_id = models.CharField(max_length=64, blank=True, default="")
+    not_before = models.DateTimeField(
+        db_default=Now(), help_text="When it may be sent at the earliest, by the clock of the database."
+    )
     sent_at = models.DateTimeField(null=True, blank=True)
     failures = models.PositiveIntegerField(default=0)
     last_error = models.CharField(max_length=500, blank=True, default="")
@@ -24,6 +28,8 @@ class OutboxMessage(Record):
         ]
         indexes = [
             models.Index(fields=["id"], condition=models.Q(sent_at__isnull=True), name="outbox_unsent"),
+            # Ends where what is not due begins: messages that wait cost the relay nothing, however many.
+            models.Index(fields=["not_before", "id"], condition=models.Q(sent_at__isnull=True), name="outbox_due"),
             models.Index(fields=["tenant", "group_id", "id"], name="outbox_by_group"),
         ]
 

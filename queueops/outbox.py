@@ -2,6 +2,9 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
+
+from django.db.models import Expression
 
 from pao.core.context import correlation_id
 from queueops.models import OutboxMessage
@@ -9,12 +12,23 @@ from queueops.models import OutboxMessage
 MOST_BYTES = 1024
 LONGEST_ID = 128
 
+Moment = datetime | Expression
+"""A moment, or what the database makes of its own clock, such as `Now() + timedelta(seconds=30)` (R5)."""
 
-def put(*, job: str, args: Sequence[str | int], group_id: str, deduplication_id: str) -> OutboxMessage:
-    """Store that this message must be sent; the relay sends it after the caller's commit.
 
-    `args` are ids and numbers only, for anybody who may read the queue reads them. Raises ValueError for what SQS
-    would refuse or treat as another group (F16, F17).
+def put(
+    *,
+    job: str,
+    args: Sequence[str | int],
+    group_id: str,
+    deduplication_id: str,
+    not_before: Moment | None = None,
+) -> OutboxMessage:
+    """Store that this message must be sent; the relay sends it after the caller's commit, or after `not_before`.
+
+    A FIFO queue cannot delay a single message, so what must wait waits here. `args` are ids and numbers only, for
+    anybody who may read the queue reads them. Raises ValueError for what SQS would refuse or treat as another group
+    (F16, F17).
     """
     for name, value in (("group_id", group_id), ("deduplication_id", deduplication_id)):
         if type(value) is not str or not 1 <= len(value) <= LONGEST_ID:
@@ -27,4 +41,5 @@ def put(*, job: str, args: Sequence[str | int], group_id: str, deduplication_id:
         group_id=group_id,
         deduplication_id=deduplication_id,
         correlation_id=correlation_id.get(),
+        **({} if not_before is None else {"not_before": not_before}),
     )

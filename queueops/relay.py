@@ -8,6 +8,7 @@ from collections.abc import Callable
 import structlog
 from django.db import connection, transaction
 from django.db.models import F
+from django.db.models.functions import Now
 
 from pao.celery import app
 from pao.core.clock import now
@@ -21,16 +22,16 @@ log = structlog.get_logger(__name__)
 
 
 def send_pending(limit: int = BATCH) -> int:
-    """Send up to `limit` unsent messages in the order they were written; return how many were sent.
+    """Send up to `limit` unsent messages that are due, by the database's clock, in the order in which they became due.
 
-    Rows that another relay holds are passed over (F14). Raises `QueueUnavailable` at the first message that the queue
-    does not take; what was sent before it stays marked.
+    Return how many were sent. Rows that another relay holds are passed over (F14). Raises `QueueUnavailable` at the
+    first message that the queue does not take; what was sent before it stays marked.
     """
     with transaction.atomic():
         rows = list(
             OutboxMessage.objects.select_for_update(skip_locked=True)
-            .filter(sent_at__isnull=True)
-            .order_by("id")[:limit]
+            .filter(sent_at__isnull=True, not_before__lte=Now())
+            .order_by("not_before", "id")[:limit]
         )
         sent, failure = _publish_all(rows)
         OutboxMessage.objects.filter(pk__in=[row.pk for row in sent]).update(sent_at=now())

@@ -2,10 +2,12 @@
 
 import json
 import threading
+from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from pao.core.errors import QueueUnavailable
 from pao.management.commands import relay as command
@@ -21,9 +23,15 @@ from tests.queueops.broker import Broker
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def put(number: int, group: str = "g") -> None:
+def put(number: int, group: str = "g", not_before: outbox.Moment | None = None) -> None:
     """Write one message."""
-    outbox.put(job="tests.note", args=[f"id-{number}", number], group_id=group, deduplication_id=f"{group}:{number}:1")
+    outbox.put(
+        job="tests.note",
+        args=[f"id-{number}", number],
+        group_id=group,
+        deduplication_id=f"{group}:{number}:1",
+        not_before=not_before,
+    )
 
 
 def unsent() -> list[int]:
@@ -46,6 +54,18 @@ def test_a_round_sends_no_more_than_its_limit(broker: Broker) -> None:
 
     assert (send_pending(limit=2), unsent()) == (2, [3, 4, 5])
     assert (send_pending(limit=2), send_pending(limit=2), send_pending(limit=2)) == (2, 1, 0)
+
+
+def test_a_message_that_must_wait_is_sent_when_it_is_due(broker: Broker) -> None:
+    """By the clock of the database; whatever is due goes before it, also what was written later (R5)."""
+    for number, wait in ((1, timedelta(hours=1)), (2, timedelta(seconds=-1)), (3, timedelta(hours=2))):
+        put(number, not_before=Now() + wait)
+    put(4)
+
+    assert (send_pending(), unsent()) == (2, [1, 3])
+    OutboxMessage.objects.filter(deduplication_id="g:1:1").update(not_before=Now())
+    assert (send_pending(), unsent()) == (1, [3])
+    assert [letter.args[1] for letter in broker.receive_all()] == [2, 4, 1]
 
 
 def test_a_message_holds_ids_and_nothing_else(broker: Broker) -> None:
