@@ -24,13 +24,14 @@ def dispatch_ready(request: ResourceRequest, tasks: list[FulfillmentTask], *, by
         send(request, task)
 
 
-def send(request: ResourceRequest, task: FulfillmentTask) -> None:
-    """Write the message of a queued task into the outbox."""
+def send(request: ResourceRequest, task: FulfillmentTask, *, not_before: outbox.Moment | None = None) -> None:
+    """Write the message of a queued task into the outbox; it leaves after the commit, and after `not_before`."""
     outbox.put(
         job=JOB,
         args=[str(task.pk), task.attempt],
         group_id=group_of(request, task),
         deduplication_id=deduplication_id(task),
+        not_before=not_before,
     )
 
 
