@@ -56,6 +56,7 @@ class QueueStats:
     processing: int
     stuck: int
     unsent: Waiting
+    delayed: int
     open_letters: Waiting
     rates: tuple[Rate, ...]
     workers: tuple[Worker, ...]
@@ -69,6 +70,7 @@ def queue_stats(tenant: str) -> QueueStats:
         processing=queue.count_tasks(tenant, TaskState.PROCESSING),
         stuck=queue.count_tasks(tenant, TaskState.STUCK),
         unsent=stats.unsent(),
+        delayed=stats.delayed(),
         open_letters=stats.open_letters(tenant),
         rates=_rates(),
         workers=_workers(),
@@ -85,7 +87,8 @@ def as_dict(found: QueueStats) -> dict[str, Any]:
         | {"open": found.open_letters.count, "oldest_age_seconds": age(found.open_letters.oldest_at)},
         "queue_error": {"code": error.code, "message": error.message} if error else None,
         "tasks": {"queued": found.waiting.count, "processing": found.processing, "stuck": found.stuck},
-        "outbox": {"unsent": found.unsent.count, "oldest_age_seconds": age(found.unsent.oldest_at)},
+        "outbox": {"unsent": found.unsent.count, "oldest_age_seconds": age(found.unsent.oldest_at)}
+        | {"delayed": found.delayed},
         "rates": [_rate(rate) for rate in found.rates],
         "workers": [vars(worker) for worker in found.workers],
     }

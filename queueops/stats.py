@@ -11,6 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Now
 
 from pao.core.clock import now
 from pao.core.errors import QueueUnavailable
@@ -55,8 +56,14 @@ def waiting(found: QuerySet[Any], *, since: str, order: str) -> Waiting:
 
 
 def unsent() -> Waiting:
-    """Return the messages of the outbox that the relay has not sent, and since when the oldest is there."""
-    return waiting(OutboxMessage.objects.filter(sent_at__isnull=True), since="created_at", order="pk")
+    """Return the messages of the outbox that are due and not sent, and since when the oldest is due."""
+    due = OutboxMessage.objects.filter(sent_at__isnull=True, not_before__lte=Now())
+    return waiting(due, since="not_before", order="not_before")
+
+
+def delayed() -> int:
+    """Return how many messages of the outbox are to wait until they are due: the queue itself delays none."""
+    return OutboxMessage.objects.filter(sent_at__isnull=True, not_before__gt=Now()).count()
 
 
 def open_letters(tenant: str) -> Waiting:

@@ -55,7 +55,7 @@ def _task() -> Any:
 def test_an_empty_pao_has_nothing_that_waits_and_no_oldest() -> None:
     found = numbers()
     assert found["tasks"] == {"queued": 0, "processing": 0, "stuck": 0}
-    assert found["outbox"] == {"unsent": 0, "oldest_age_seconds": None}
+    assert found["outbox"] == {"unsent": 0, "oldest_age_seconds": None, "delayed": 0}
     assert (found["main"]["oldest_age_seconds"], found["dead_letters"]["oldest_age_seconds"]) == (None, None)
     assert found["workers"] == []
 
@@ -145,4 +145,4 @@ def test_much_costs_as_many_queries_as_little() -> None:
         with CaptureQueriesContext(connection) as captured:
             numbers()
         counts.append(len(captured))
-    assert counts == [11, 11]
+    assert counts == [12, 12]

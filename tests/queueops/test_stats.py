@@ -17,11 +17,13 @@ pytestmark = pytest.mark.django_db
 
 
 def put(number: int, *, seconds_ago: int = 0, **columns: object) -> OutboxMessage:
-    """Store a message as if it had been written so many seconds ago."""
+    """Store a message as if it had been written so many seconds ago, and was due at once."""
     message = outbox.put(job="a.job", args=[number], group_id="g", deduplication_id=f"d-{number}")
     moment = now() - timedelta(seconds=seconds_ago)
     key = first_id_at(moment).int + number
-    OutboxMessage.objects.filter(pk=message.pk).update(id=f"{key:032x}", created_at=moment, **columns)
+    OutboxMessage.objects.filter(pk=message.pk).update(
+        **{"id": f"{key:032x}", "created_at": moment, "not_before": moment} | columns
+    )
     return message
 
 
@@ -65,6 +67,15 @@ def test_what_the_relay_has_not_sent_is_counted_with_the_age_of_the_oldest() -> 
     assert waiting.count == 2
     assert waiting.oldest_at is not None
     assert round((now() - waiting.oldest_at).total_seconds()) == 300
+
+
+def test_what_is_not_due_is_counted_for_itself_and_ages_from_when_it_is_due() -> None:
+    put(1, seconds_ago=900, not_before=now() + timedelta(hours=1))
+    assert (stats.unsent(), stats.delayed()) == (stats.Waiting(0, None), 1)
+    due = now() - timedelta(seconds=60)
+    put(2, seconds_ago=900, not_before=due)
+    put(3, seconds_ago=900, not_before=now() + timedelta(hours=1), sent_at=now())
+    assert (stats.unsent(), stats.delayed()) == (stats.Waiting(1, due), 1)
 
 
 def test_open_letters_are_counted_for_their_tenant_with_the_age_of_the_oldest() -> None:
