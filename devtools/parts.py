@@ -75,7 +75,7 @@ class Deployment:
         self.environment["SQS_ENDPOINT_URL"] = f"http://127.0.0.1:{port}"
         return managed
 
-    def start_sandbox(self, port: int = SANDBOX_PORT) -> None:
+    def start_sandbox(self, port: int = SANDBOX_PORT) -> Managed:
         """Start the sandbox of JIRA and of a REST platform.
 
         With PAO_JIRA_URL given, tickets go there, and the sandbox only plays the platform.
@@ -88,6 +88,7 @@ class Deployment:
         self.environment["PAO_REST_ALLOWED_TARGETS"] = f"{address}/platform/"
         if "PAO_JIRA_URL" not in os.environ:
             self.environment |= {"PAO_JIRA_URL": address, "PAO_JIRA_USER": "pao", "PAO_JIRA_TOKEN": "sandbox"}
+        return managed
 
     def start_web(self, name: str = "web", port: int = WEB_PORT, **settings: str) -> Managed:
         """Start a web process and wait until it answers; the first one's address is the deployment's."""

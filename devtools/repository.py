@@ -81,6 +81,12 @@ def push(directory: Path, path: str, old: str, new: str) -> dict[str, Any]:
     }
 
 
+def commit(directory: Path, message: str) -> None:
+    """Commit whatever has changed in the folder."""
+    _git(directory, "add", "--all")
+    _git(directory, "commit", "--quiet", "--message", message)
+
+
 def _seed() -> dict[str, Path]:
     """Return where each of the author's documents stands in a repository: an item in the folder of its category."""
     homes = {}
