@@ -11,7 +11,11 @@ from typing import Any
 
 
 class Answered(RuntimeError):
-    """The other side answered with an error; its words are the message."""
+    """The other side answered with an error; its words are the message, `status` its HTTP status."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class PaoClient:
@@ -78,5 +82,5 @@ def call(method: str, url: str, headers: dict[str, str], body: Any, *, seconds: 
             return json.loads(answer.read() or b"null")
     except urllib.error.HTTPError as error:
         raise Answered(
-            f"{method} {url} answered {error.code}: {error.read()[:2000].decode(errors='replace')}"
+            f"{method} {url} answered {error.code}: {error.read()[:2000].decode(errors='replace')}", error.code
         ) from error

@@ -47,6 +47,7 @@ class Deployment:
         self.postgres: EmbeddedPostgres | None = None
         self.sandbox = ""
         self.address = ""
+        self.through: tuple[str, ...] = ()  # modules that run PAO's, and what they are told, as devtools.skew
         self.environment = _inherited() | {
             "DEBUG": "true",
             "PAO_AUTH": "dev",
@@ -96,22 +97,25 @@ class Deployment:
         address = f"http://127.0.0.1:{port}"
         self.address = self.address or address
         self.environment.setdefault("PAO_PUBLIC_URL", address)
-        argv = [sys.executable, "-m", "gunicorn", "pao.wsgi", "--bind", f"127.0.0.1:{port}", "--threads", "8"]
+        argv = self._module("gunicorn", "pao.wsgi", "--bind", f"127.0.0.1:{port}", "--threads", "8")
         managed = self.start(name, [*argv, "--graceful-timeout", "5"], PAO_BIND=f"127.0.0.1:{port}", **settings)
         wait_for_http(f"{address}/health", READY_SECONDS, managed)
         return managed
 
     def start_relay(self, name: str = "relay", **settings: str) -> Managed:
         """Start a relay."""
-        return self.start(name, [sys.executable, "manage.py", "relay"], **settings)
+        return self.start(name, self._module("django", "relay"), **settings)
 
     def start_worker(
         self, name: str = "worker", *, concurrency: int = 2, skew_seconds: int = 0, **settings: str
     ) -> Managed:
         """Start a worker, its clock that many seconds ahead of ours."""
-        skew = ["devtools.skew", str(skew_seconds)] if skew_seconds else []
-        argv = [sys.executable, "-m", *skew, "celery", "-A", "pao", "worker", "--concurrency", str(concurrency)]
+        argv = self._module("celery", "-A", "pao", "worker", "--concurrency", str(concurrency), skew=skew_seconds)
         return self.start(name, [*argv, "--hostname", f"{name}@%h", "--loglevel", "INFO"], **settings)
+
+    def _module(self, *words: str, skew: int = 0) -> list[str]:
+        skewed = ("devtools.skew", str(skew)) if skew else ()
+        return [sys.executable, "-m", *skewed, *self.through, *words]
 
     def start(self, name: str, argv: list[str], **settings: str) -> Managed:
         """Start a process with the deployment's environment and `settings` over it."""

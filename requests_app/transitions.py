@@ -7,6 +7,7 @@ too, always taken first, so that no two verbs can meet in the middle (F57).
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -15,6 +16,7 @@ from django.db.models.functions import Now
 from pao.audit import facts
 from pao.core.clock import now
 from pao.core.context import Principal, correlated
+from pao.failpoints import failpoint
 from requests_app.domain.reasons import Reason
 from requests_app.domain.states import (
     REQUEST_END,
@@ -51,6 +53,8 @@ def locked(*, savepoint: bool = True, **lookup: Any) -> Iterator[tuple[ResourceR
             if request.version != version:
                 request.changed_at = now()
                 request.save(update_fields=_MOVING)
+            failpoint("ledger.before_commit")
+            transaction.on_commit(partial(failpoint, "ledger.after_commit"))
             return
     # Raised outside, so that a caller who expects it may go on in a transaction of its own.
     raise ResourceRequest.DoesNotExist

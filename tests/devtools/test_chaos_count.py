@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from devtools.chaos_count import Figures, Task, compare
+from devtools.chaos.books import Task
+from devtools.chaos.count import Figures, compare
 
 DATABASE = Task("t1", "r1", "jira-ticket", "completed", "database", (), ("DBA-1",))
 SECRETS = Task("t2", "r1", "jira-ticket", "completed", "secrets", ("database",), ("SEC-1",))

@@ -1,0 +1,98 @@
+"""`./dev chaos`: submit requests while everything is killed, restarted, frozen, lost and cut; then count.
+
+Database, queue and JIRA stand behind doors that become faulty; the clock of one worker is wrong all the time; people
+decide, twice at once, what halts. Counted in the database and in the sandbox's ledger, which no fault touches. Anything
+that must not be, above zero, is a failure. The seed repeats the order of the blows, not their exact moment.
+"""
+
+import argparse
+import random
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from devtools.chaos import blows, defects, recovery, report
+from devtools.chaos import rig as rigs
+from devtools.chaos.count import count
+from devtools.chaos.people import settle_everything
+from devtools.chaos.report import Run
+from devtools.chaos.rig import Rig
+from devtools.chaos.storm import Plan, storm, wait_until_quiet
+from devtools.parts import STATE, Deployment
+from devtools.processes import Supervisor
+
+DIRECTORY = STATE / "chaos"
+SETTINGS = {"PAO_WORKER_CONCURRENCY": "4", "PAO_ESCALATION_PROJECT": "SUP"}
+FAST_SUBMITTERS = 12
+
+
+def main() -> int:
+    """Run chaos; return 0 when nothing was lost, nothing doubled, and nothing else found that must not be."""
+    options = _options()
+    shutil.rmtree(DIRECTORY, ignore_errors=True)
+    run = _play(options)
+    print(report.in_words(run))
+    if options.report:
+        report.write(Path(options.report), run)
+    return int(bool(run.problems))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./dev chaos", description=__doc__.splitlines()[0])
+    parser.add_argument("--requests", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument(
+        "--database-restarts", action="store_true", help="only crash PostgreSQL, every 5 to 40 s, under many requests"
+    )
+    parser.add_argument("--report", metavar="FILE", help="write the figures as a page")
+    return parser.parse_args()
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    if options.database_restarts:
+        return Plan(
+            options.requests,
+            blows.only_crash_the_database,
+            submitters=FAST_SUBMITTERS,
+            pause_seconds=0.0,
+            blows_per_request=0.0,
+            cheap=True,
+            people=False,
+        )
+    return Plan(options.requests, blows.strike)
+
+
+def _play(options: argparse.Namespace) -> Run:
+    print(f"chaos: {options.requests} requests, seed {options.seed}", flush=True)
+    began = time.monotonic()
+    with Supervisor(DIRECTORY / "logs") as supervisor:
+        rig = Rig(Deployment(DIRECTORY, supervisor, SETTINGS), random.Random(options.seed))
+        run = Run(rig, options.seed, only_database=options.database_restarts)
+        keeper = None
+        try:
+            rigs.start_outside(rig)
+            rigs.start_processes(rig, armed=not options.database_restarts)
+            keeper = rigs.hold(rig)
+            storm(rig, _plan(options))
+            run.before = count(rig.deployment, rig.accepted)
+            settle_everything(rig, wait_until_quiet)
+            run.after = count(rig.deployment, rig.accepted)
+            run.recoveries = recovery.measure(rig)
+            wait_until_quiet(rig)
+            settle_everything(rig, wait_until_quiet)
+            run.last = count(rig.deployment, rig.accepted)
+        finally:
+            rig.ended.set()
+            if keeper is not None:
+                keeper.join()
+            for proxy in rig.proxies.values():
+                proxy.stop()
+            rig.deployment.stop()
+    run.seconds = time.monotonic() - began
+    run.defects = defects.found(DIRECTORY / "logs")
+    return run
+
+
+if __name__ == "__main__":
+    sys.exit(main())
