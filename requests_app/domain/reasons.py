@@ -124,6 +124,25 @@ def lost_after_abort(marker: str) -> Reason:
     )
 
 
+def stood_still(state: str, *, waiting: int, halted: str) -> Reason:
+    """Return the reason of a request that nothing moved any more; `halted` names a task that had ended it already."""
+    if halted:
+        cause, next_step = f"{halted}, and the request was {state} all the same.", "Look at that task, then decide."
+    elif waiting:
+        cause = f"{waiting} of its tasks waited for their turn, and none ran or was on its way to a worker."
+        next_step = "Retry: what was not done is done then."
+    else:
+        cause, next_step = (
+            "All its tasks had ended, and it had not.",
+            "Abort it: what its tasks made stays, and is listed.",
+        )
+    return Reason(
+        "STOOD_STILL",
+        f"It was {state}, and stood still. {cause}",
+        f"{next_step} This must not happen: report it with the correlation id.",
+    )
+
+
 def task_halted(task_name: str, cause: Reason) -> Reason:
     """Return the reason of a request that has failed because one of its tasks has."""
     return Reason(cause.code, f"{task_name}: {cause.sentence}", cause.next_step)

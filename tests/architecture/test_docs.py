@@ -37,6 +37,7 @@ GIVEN_BY_NAME = {  # codes that a constant or a choice gives
     "DESTINATION_NOT_ALLOWED",  # pao/clients/destinations.py
     "ABORTED",  # requests_app/domain/reasons.py, a function
     "LOST_AFTER_ABORT",  # as above
+    "STOOD_STILL",  # as above
 }
 
 

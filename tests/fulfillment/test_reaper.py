@@ -1,21 +1,35 @@
 """The reaper marks and explains what has stopped moving; it runs nothing itself."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
 from django.db import connections
-from pytest_django import Settings
+from django.db.models.functions import Now
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from fulfillment import reaper
 from fulfillment.models import TaskAttempt
-from fulfillment.reaper import MOST_SENDS, Reaped, reap
+from fulfillment.reaper import MOST_SENDS, Reaped, look, reap
 from pao.core.errors import QueueUnavailable
 from queueops.models import OutboxMessage
 from queueops.sqs import QueueCounters
 from requests_app import progress
 from requests_app.models import FulfillmentTask, ResourceRequest
 from tests.factories import item, serve, submitted
-from tests.fulfillment.pipeline import age, at_once, claimed, codes, expire_lease, messages_of, states, task_of
+from tests.fulfillment.pipeline import (
+    age,
+    at_once,
+    claimed,
+    codes,
+    expire_lease,
+    fresh,
+    messages_of,
+    state_of,
+    states,
+    task_of,
+)
+from tests.requests_app.ledger import everything_stored
 
 pytestmark = pytest.mark.django_db
 
@@ -183,6 +197,120 @@ def test_an_unreachable_queue_proves_nothing(monkeypatch: pytest.MonkeyPatch) ->
     assert sent_again(first) == 0
 
 
+@pytest.mark.parametrize(
+    ("sends", "seconds", "sends_again"),
+    [
+        (1, 119, False),  # each wait for the next message is longer: PAO_REPUBLISH_SECONDS, twice, three times as much
+        (1, 121, True),
+        (2, 239, False),
+        (2, 241, True),
+        (MOST_SENDS, 59, False),  # behind the last message nothing is to be sent, so one lease is enough
+        (MOST_SENDS, 61, True),
+    ],
+)
+def test_a_task_whose_last_message_is_lost_is_stuck_within_two_leases(
+    settings: Settings, sends: int, seconds: int, *, sends_again: bool
+) -> None:
+    """F18, R5, R7: by the clock of the database, whatever this process believes."""
+    settings.PAO_LEASE_SECONDS, settings.PAO_REPUBLISH_SECONDS = 60, 120
+    [request] = requests(1)
+    FulfillmentTask.objects.update(sends=sends)
+    age(task_of(request), seconds)
+
+    assert reap() == Reaped(sent_again=sends_again)
+    assert states(request) == (["stuck"] if sends_again and sends == MOST_SENDS else ["queued"])
+
+
+def test_every_task_that_is_stuck_has_a_cause_and_a_next_step() -> None:
+    """The third lost worker, and the last lost message: each says why, and so does the request."""
+    lost, silent = requests(2)
+    FulfillmentTask.objects.filter(pk=task_of(lost).pk).update(losses=progress.MOST_LOSSES - 1)
+    claimed(task_of(lost))
+    expire_lease(task_of(lost))
+    FulfillmentTask.objects.filter(pk=task_of(silent).pk).update(sends=MOST_SENDS)
+    overdue(silent)
+
+    assert reap() == Reaped(recovered=1, sent_again=1)
+    for request in (lost, silent):
+        assert (states(request), state_of(request)) == (["stuck"], "failed")
+        for reason in (task_of(request).state_reason, fresh(request).state_reason):
+            assert reason["code"] in {"LOST_TOO_OFTEN", "MESSAGE_LOST"}
+            assert reason["sentence"]
+            assert reason["next_step"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "failures", "why"),
+    [
+        (119, 1, ""),  # two leases have not passed
+        (121, 1, "The queue did not take the oldest, 1 times: no route to the queue"),
+        (121, 0, "No relay has tried to send the oldest: see that one runs."),
+    ],
+)
+def test_messages_that_nobody_sends_are_told_with_the_reason(
+    settings: Settings, seconds: int, failures: int, why: str
+) -> None:
+    """F05: also what the relay itself cannot tell, for it does not run."""
+    settings.PAO_LEASE_SECONDS = 60
+    serve(item())
+    submitted("database-small-test")
+    OutboxMessage.objects.update(
+        not_before=Now() - timedelta(seconds=seconds), failures=failures, last_error="no route to the queue"
+    )
+
+    reaped = reap()
+
+    assert (reaped.unsent, reaped.unsent_why) == (1 if why else 0, why)
+
+
+def test_a_message_that_is_not_due_is_not_told() -> None:
+    """It waits in the outbox on purpose."""
+    serve(item())
+    submitted("database-small-test")
+    OutboxMessage.objects.update(not_before=Now() + timedelta(days=1))
+
+    assert reap().unsent == 0
+
+
+def test_a_look_changes_nothing_and_finds_what_a_round_does() -> None:
+    first, second, third = requests(3)
+    claimed(task_of(first))
+    expire_lease(task_of(first))
+    overdue(second)
+    FulfillmentTask.objects.filter(pk=task_of(third).pk).update(state="pending")
+    before = everything_stored()
+
+    assert look() == Reaped(recovered=1, sent_again=1, stood_still=1)
+    assert everything_stored() == before
+    assert reap() == Reaped(recovered=1, sent_again=1, stood_still=1)
+    assert look() == Reaped()
+
+
+def test_what_cannot_be_settled_keeps_nothing_else_from_being(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = requests(2)
+    overdue(first, second)
+    send_again = progress.send_again
+
+    def fails_once(task_id: uuid.UUID, attempt: int, **more: int) -> bool:
+        if task_id == task_of(first).pk:
+            raise RuntimeError("a defect")
+        return send_again(task_id, attempt, **more)
+
+    monkeypatch.setattr(progress, "send_again", fails_once)
+
+    assert reap() == Reaped(sent_again=1)
+    assert [sent_again(first), sent_again(second)] == [0, 1]
+
+
+@pytest.mark.parametrize("count", [2, 40])
+def test_a_round_asks_as_often_whatever_there_is(django_assert_num_queries: DjangoAssertNumQueries, count: int) -> None:
+    """Nothing has stopped: five questions, each answered by an index."""
+    made = requests(count)
+    claimed(task_of(made[0]))
+    with django_assert_num_queries(5):
+        assert reap() == Reaped()
+
+
 @pytest.mark.django_db(transaction=True)
 class TestTogether:
     """F65: several reapers, and reapers beside workers."""
@@ -199,11 +327,11 @@ class TestTogether:
         assert [task.attempt for task in FulfillmentTask.objects.all()] == [2] * 5
 
     def test_the_lock_is_given_back_also_after_trouble(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def explode() -> int:
+        def explode() -> list[object]:
             raise RuntimeError("a defect")
 
         with monkeypatch.context() as patched:
-            patched.setattr(reaper, "_recover_lost_workers", explode)
+            patched.setattr(reaper, "_expired", explode)
             with pytest.raises(RuntimeError, match="a defect"):
                 reap()
         [request] = requests(1)

@@ -1,10 +1,12 @@
 """The relay's care: each duty is done whatever becomes of the others; it shows life only while both threads live."""
 
+import uuid
 from pathlib import Path
 
 import pytest
 from pytest_django import Settings
 
+from fulfillment.reaper import Reaped
 from pao.core.clock import monotonic
 from pao.core.errors import QueueUnavailable
 from pao.management.commands import relay
@@ -25,6 +27,23 @@ def test_a_dead_letter_queue_out_of_reach_does_not_stop_the_reaper(monkeypatch: 
     with pytest.raises(QueueUnavailable, match="no permission"):
         relay._care()
     assert done == ["reaped", "purged"]
+
+
+def test_each_round_of_the_reaper_goes_on_where_the_last_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And after the end from the beginning."""
+    place = uuid.uuid4()
+    ends = iter([place, None, None])
+    begun: list[uuid.UUID | None] = []
+
+    def reap(after: uuid.UUID | None) -> Reaped:
+        begun.append(after)
+        return Reaped(looked_up_to=next(ends))
+
+    monkeypatch.setattr(relay, "reap", reap)
+    for _ in range(3):
+        relay._reap()
+
+    assert begun == [None, place, None]
 
 
 def test_lost_syncs_out_of_reach_do_not_stop_the_look_at_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ is sent by one.
 
 import signal
 import threading
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from catalog.poll import poll
 from catalog.refresh import care_for_lost
 from catalog.sync import sync
 from fulfillment.dead_letters import take_in
-from fulfillment.reaper import reap
+from fulfillment.reaper import Reaped, reap
 from pao.api.idempotency import purge_expired
 from pao.core.clock import monotonic
 from pao.core.context import SYSTEM
@@ -36,6 +37,7 @@ LONGEST_PAUSE = 5.0
 LONGEST_SILENCE = 30.0
 log = structlog.get_logger(__name__)
 _last_good: dict[str, float] = {}
+_looked_up_to: dict[str, uuid.UUID] = {}
 
 
 class Command(BaseCommand):
@@ -141,9 +143,18 @@ def _failure_of(duty: Callable[[], None]) -> Exception | None:
 
 
 def _reap() -> None:
-    reaped = reap()
-    if reaped.recovered or reaped.sent_again:
-        log.info("reaper.round", recovered=reaped.recovered, sent_again=reaped.sent_again)
+    reaped = reap(_looked_up_to.pop("reap", None))
+    if reaped.looked_up_to is not None:
+        _looked_up_to["reap"] = reaped.looked_up_to
+    if reaped != Reaped():
+        log.warning(
+            "reaper.round",
+            recovered=reaped.recovered,
+            sent_again=reaped.sent_again,
+            stood_still=reaped.stood_still,
+            unsent=reaped.unsent,
+            unsent_why=reaped.unsent_why,
+        )
 
 
 def _drain() -> None:
