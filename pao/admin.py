@@ -6,13 +6,15 @@ bounded number of queries, and counts at most `MOST_COUNTED` rows.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import SuspiciousOperation
 from django.core.paginator import Paginator
 from django.db.models import JSONField, Model, Q, QuerySet
@@ -22,6 +24,8 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from pao.core.clock import now
+from pao.core.ids import first_id_at
 from pao.identity import principal_of
 
 MOST_COUNTED = 10_000
@@ -49,6 +53,42 @@ class BoundedPaginator(AnyPaginator):
         return int(rows[:MOST_COUNTED].count())
 
 
+class PreparedChangeList(ChangeList):
+    """A list whose admin may fetch, for all rows of a page at once, what their columns need."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the page, and let the admin prepare its rows."""
+        super().get_results(request)
+        rows = list(self.result_list)
+        if isinstance(self.model_admin, ReadOnlyAdmin):
+            self.model_admin.prepare(rows)
+        self.result_list = rows
+
+
+class AgeFilter(admin.SimpleListFilter):
+    """How old rows are, by their ids, which are in the order of time: so the index of the key answers."""
+
+    title = "age"
+    parameter_name = "age"
+    AGES: ClassVar = {
+        "hour": ("Under an hour", None, timedelta(hours=1)),
+        "day": ("An hour to a day", timedelta(hours=1), timedelta(days=1)),
+        "week": ("A day to a week", timedelta(days=1), timedelta(days=7)),
+        "older": ("Over a week", timedelta(days=7), None),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the choices."""
+        return [(name, words) for name, (words, _, _) in self.AGES.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows of the chosen age; all for a choice that there is not."""
+        _, least, most = self.AGES.get(str(self.value()), ("", None, None))
+        if least is not None:
+            queryset = queryset.filter(pk__lt=first_id_at(now() - least))
+        return queryset if most is None else queryset.filter(pk__gte=first_id_at(now() - most))
+
+
 class ReadOnlyAdmin(ModelAdmin):
     """Shows rows and lets nobody write them."""
 
@@ -58,7 +98,7 @@ class ReadOnlyAdmin(ModelAdmin):
     paginator = BoundedPaginator
     list_per_page = 50
     list_max_show_all = 200
-    actions = None
+    actions: Sequence[str] | None = None
     ordering = ("-id",)
     view_on_site = False
     shown: ClassVar[tuple[str, ...]] = ()
@@ -84,7 +124,7 @@ class ReadOnlyAdmin(ModelAdmin):
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Operators, auditors, and whoever holds Django's view permission."""
-        return _reads_all(request) or super().has_view_permission(request, obj)
+        return reads_all(request) or super().has_view_permission(request, obj)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Tell whether the app stands in the index: for whoever may see a row of it."""
@@ -103,10 +143,18 @@ class ReadOnlyAdmin(ModelAdmin):
         """Return the rows without their heavy columns."""
         return super().get_queryset(request).defer(*self.heavy)
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Return the list that lets `prepare` see its rows."""
+        return PreparedChangeList
+
+    def prepare(self, rows: Sequence[Any]) -> None:
+        """Fetch for the rows of one page what their columns need, in a number of queries that does not grow."""
+
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Allow the filters of the list and `allowed_lookups`; Django's default would allow every own column."""
         filters = {name for name in self.list_filter if isinstance(name, str)}
         own = {f"{name}{suffix}" for name in filters for suffix in _SUFFIXES}
+        own |= {str(getattr(each, "parameter_name", "")) for each in self.list_filter}
         return lookup in own or lookup in self.allowed_lookups
 
     def get_search_results(
@@ -155,6 +203,24 @@ def link(url: str, text: object) -> SafeString:
     return format_html('<a href="{}">{}</a>', url, text)
 
 
+def badge(tone: str, glyph: str, text: object) -> SafeString:
+    """Return a word with its sign, which is for eyes alone, in a tone: good, bad, active or quiet."""
+    return format_html(
+        '<span class="state state-{}"><span class="glyph" aria-hidden="true">{}</span>{}</span>', tone, glyph, text
+    )
+
+
+def telling(text: object) -> SafeString:
+    """Return a sentence, for a column that must not become too narrow."""
+    return format_html('<span class="reason">{}</span>', text)
+
+
+def reads_all(request: HttpRequest) -> bool:
+    """Tell whether somebody sees every page of the back office: staff who are operators or auditors."""
+    user = request.user
+    return user.is_authenticated and user.is_active and user.is_staff and principal_of(request).is_auditor
+
+
 @cache
 def _pretty(name: str) -> Callable[[Any], SafeString]:
     """Return a column that shows a JSON member with its structure; the same one each time, as Django compares them."""
@@ -170,16 +236,11 @@ def _pretty(name: str) -> Callable[[Any], SafeString]:
 def reason_of(obj: Any) -> SafeString:
     """Return the sentence of a state's reason, for a column that must not become too narrow."""
     reason = obj.state_reason
-    return format_html('<span class="reason">{}</span>', reason.get("sentence", "") if reason else "")
+    return telling(reason.get("sentence", "") if reason else "")
 
 
 def _json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
-
-
-def _reads_all(request: HttpRequest) -> bool:
-    user = request.user
-    return user.is_authenticated and user.is_active and user.is_staff and principal_of(request).is_auditor
 
 
 def _is_uuid(term: str) -> bool:

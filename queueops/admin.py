@@ -1,16 +1,37 @@
-"""The post office's books in the admin. The group id begins with the request's id, so links need no import upwards."""
+"""The post office's books in the admin, as far as they show without opening a letter.
 
-from collections.abc import Iterable
+What a message asks for is read above: `requests_app.admin` registers these pages, and adds tasks, requests and verbs.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 from uuid import UUID
 
 from django.contrib import admin
 from django.utils.safestring import SafeString
 
-from pao.admin import ReadOnlyAdmin, link, list_url, row_url
-from queueops.models import DeadLetter, OutboxMessage
+from pao.admin import AgeFilter, ReadOnlyAdmin, badge, link, list_url, row_url, telling
+from pao.clients.redaction import masked_body
+from queueops.models import DeadLetter, DeadLetterCause, DeadLetterStatus, OutboxMessage
 
 Letter = OutboxMessage | DeadLetter
+
+UNKNOWN = ("quiet", "·")
+CAUSES: Mapping[str, tuple[str, str]] = {
+    DeadLetterCause.NOT_TAKEN.value: ("bad", "⇥"),
+    DeadLetterCause.WORKER_LOST.value: ("bad", "✕"),
+    DeadLetterCause.DATABASE_AWAY.value: ("bad", "⌁"),
+    DeadLetterCause.MOVED_ON.value: ("quiet", "⇢"),
+    DeadLetterCause.UNKNOWN_TASK.value: ("bad", "?"),
+    DeadLetterCause.UNKNOWN_JOB.value: ("bad", "?"),
+    DeadLetterCause.FOREIGN.value: ("bad", "⊘"),
+}
+STATUSES: Mapping[str, tuple[str, str]] = {
+    DeadLetterStatus.OPEN.value: ("bad", "!"),
+    DeadLetterStatus.REDRIVEN.value: ("active", "↻"),
+    DeadLetterStatus.DISCARDED.value: ("quiet", "–"),
+}
 
 
 class LetterAdmin(ReadOnlyAdmin):
@@ -29,17 +50,14 @@ class LetterAdmin(ReadOnlyAdmin):
         return link(row_url("requests_fulfillmenttask", task_id), task_id) if task_id else "–"
 
 
-@admin.register(OutboxMessage)
 class OutboxMessageAdmin(LetterAdmin):
     """Messages to be sent and sent, newest first."""
 
-    list_display = ("created_at", "job", "request", "task", "sent_at", "failures")
-    list_filter = ("sent_at", "created_at")
     search_fields = ("group_id__startswith", "correlation_id__exact", "deduplication_id__startswith")
     search_help_text = "A request's or task's id, or a correlation id."
     allowed_lookups: ClassVar = ("group_id__startswith", "deduplication_id__startswith")
     id_fields: ClassVar = ("pk", "group_id__startswith", "correlation_id", "deduplication_id__startswith")
-    shown: ClassVar = (
+    shown: ClassVar[tuple[str, ...]] = (
         "created_at",
         "job",
         "request",
@@ -59,32 +77,68 @@ class OutboxMessageAdmin(LetterAdmin):
         yield "Dead letters of this group", list_url("queueops_deadletter", group_id__startswith=obj.group_id)
 
 
-@admin.register(DeadLetter)
 class DeadLetterAdmin(LetterAdmin):
     """Messages that no worker could take, newest first."""
 
-    list_display = ("created_at", "status", "cause", "explanation", "request", "task", "receives")
-    list_filter = ("status", "cause", "created_at")
+    list_filter = ("status", "cause", AgeFilter)
     search_fields = ("message_id__exact", "group_id__startswith")
     search_help_text = "A request's id, or a message id."
     heavy: ClassVar = ("body",)
     allowed_lookups: ClassVar = ("group_id__startswith",)
     id_fields: ClassVar = ("pk", "message_id", "group_id__startswith")
-    shown: ClassVar = (
+    shown: ClassVar[tuple[str, ...]] = (
         "created_at",
-        "status",
-        "cause",
-        "explanation",
         "request",
         "task",
         "message_id",
         "group_id",
         "job",
         "args",
-        "body",
         "receives",
+        "redrives",
         "sent_at",
+        "decided_by",
+        "decided_at",
+        "decision_reason",
+        "masked",
     )
+
+    def related_links(self, obj: DeadLetter) -> Iterable[tuple[str, str]]:
+        """Return the way to what else the group has sent, and to who decided what."""
+        yield "Messages of this group", list_url("queueops_outboxmessage", group_id__startswith=obj.group_id)
+        yield "Dead letters of this group", list_url("queueops_deadletter", group_id__startswith=obj.group_id)
+        yield "Audit", list_url("audit_auditevent", subject_id=obj.message_id)
+
+    @admin.display(description="status", ordering="status")
+    def standing(self, obj: DeadLetter) -> SafeString:
+        """Return what became of it, as sign, word and colour."""
+        return badge(*STATUSES.get(obj.status, UNKNOWN), obj.status)
+
+    @admin.display(description="cause", ordering="cause")
+    def why(self, obj: DeadLetter) -> SafeString:
+        """Return why it died, as sign and plain words."""
+        return cause_badge(obj.cause)
+
+    @admin.display(description="explanation")
+    def told(self, obj: DeadLetter) -> SafeString:
+        """Return what the ledger shows of its death."""
+        return telling(obj.explanation)
+
+    @admin.display(description="next step")
+    def onward(self, obj: DeadLetter) -> SafeString:
+        """Return what a person does next."""
+        return telling(obj.next_step)
+
+    @admin.display(description="body, masked")
+    def masked(self, obj: DeadLetter) -> str:
+        """Return the body as received, without what looks like a secret."""
+        shown = masked_body(obj.body)
+        return shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False)
+
+
+def cause_badge(cause: str) -> SafeString:
+    """Return a cause of death as sign and plain words."""
+    return badge(*CAUSES.get(cause, UNKNOWN), dict(DeadLetterCause.choices).get(cause, cause))
 
 
 def _uuid(text: str) -> UUID | None:

@@ -1,5 +1,8 @@
-"""The ledger in the admin: requests, tasks, and what is kept beside them."""
+"""The ledger in the admin: requests, tasks, what is kept beside them, and what decides on many of them.
 
-from requests_app.admin import records, requests, tasks
+The queue's books are registered here too, for only here it is known what a message asks for.
+"""
 
-__all__ = ["records", "requests", "tasks"]
+from requests_app.admin import letters, messages, records, requests, tasks
+
+__all__ = ["letters", "messages", "records", "requests", "tasks"]

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
@@ -14,6 +15,9 @@ from django.views.decorators.http import require_POST
 from pao.admin import ReadOnlyAdmin, link, list_url, reason_of, row_url
 from pao.core.errors import Forbidden, RequestNotFound
 from pao.identity import principal_of
+from requests_app.admin import decisions
+from requests_app.admin.bulk import is_operator
+from requests_app.admin.decisions import CauseOfRequest
 from requests_app.models import ResourceRequest
 from requests_app.pages.tracking import track
 from requests_app.pages.verbs import fresh_keys, press
@@ -27,7 +31,8 @@ class ResourceRequestAdmin(ReadOnlyAdmin):
 
     change_form_template = "admin/requests/resourcerequest/change_form.html"
     list_display = ("name", "entry_id", "requester", "badge", "age", "reason")
-    list_filter = ("state", "entry_kind", "forced_manual", "created_at")
+    list_filter = ("state", CauseOfRequest, "entry_kind", "forced_manual", "created_at")
+    actions = ("retry_several", "escalate_several", "abort_several")
     search_fields = ("name__startswith", "entry_id__exact", "requester__exact", "correlation_id__exact")
     search_help_text = "An id, a correlation id, a requester, an entry, or the beginning of a name."
     heavy: ClassVar = ("snapshot", "form_data", "sealed_values")
@@ -69,7 +74,26 @@ class ResourceRequestAdmin(ReadOnlyAdmin):
             wrap(_button("resolve")),
             name="requests_resourcerequest_resolve",
         )
-        return [*verbs, resolve, *super().get_urls()]
+        return [*verbs, resolve, *decisions.urls(self), *super().get_urls()]
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Return the verbs about many, for operators."""
+        return super().get_actions(request) if is_operator(request) else {}
+
+    @admin.action(description="Retry, after a preview")
+    def retry_several(self, request: HttpRequest, queryset: QuerySet[ResourceRequest]) -> HttpResponse:
+        """Show what a retry of the ticked requests would do."""
+        return decisions.preview(request, self, "retry", queryset)
+
+    @admin.action(description="Escalate, after a preview")
+    def escalate_several(self, request: HttpRequest, queryset: QuerySet[ResourceRequest]) -> HttpResponse:
+        """Show what an escalation of the ticked requests would do."""
+        return decisions.preview(request, self, "escalate", queryset)
+
+    @admin.action(description="Abort, after a preview")
+    def abort_several(self, request: HttpRequest, queryset: QuerySet[ResourceRequest]) -> HttpResponse:
+        """Show what an abort of the ticked requests would do."""
+        return decisions.preview(request, self, "abort", queryset)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
