@@ -8,7 +8,7 @@ from requests_app.domain import reasons
 from requests_app.domain.states import RequestEvent, TaskEvent, TaskState
 from requests_app.models import LogLevel, ResourceRequest
 
-_WAITING = {TaskState.PENDING, TaskState.QUEUED, TaskState.FAILED, TaskState.STUCK}
+_WAITING = {TaskState.PENDING, TaskState.QUEUED, TaskState.WAITING, TaskState.FAILED, TaskState.STUCK}
 
 
 def abort(*, resource_request_id: uuid.UUID, by: Principal, reason: str = "") -> ResourceRequest:

@@ -99,6 +99,14 @@ class FulfillmentTask(Record):
     outputs = models.JSONField(default=dict)
     sealed_outputs = models.TextField(blank=True, default="", help_text="Encrypted secret outputs.")
     references = models.JSONField(default=list, help_text="What exists outside because of this task.")
+    wait_state = models.JSONField(
+        default=dict, db_default={}, help_text="What a task that waits needs to go on; masked, or sealed."
+    )
+    wait_looks = models.BooleanField(
+        default=True, db_default=True, help_text="Whether it looks for itself how far the other side is."
+    )
+    wait_due_at = models.DateTimeField(null=True, blank=True, help_text="When a waiting task is woken next.")
+    wait_ends_at = models.DateTimeField(null=True, blank=True, help_text="When the waiting is given up.")
     origin = models.CharField(max_length=15, choices=Origin, default=Origin.CATALOG)
     replaces = models.ForeignKey(
         "self",
@@ -130,6 +138,13 @@ class FulfillmentTask(Record):
                 name="task_processing_has_lease",
             ),
             models.CheckConstraint(
+                condition=~models.Q(state=TaskState.WAITING.value)
+                | models.Q(
+                    wait_due_at__isnull=False, wait_ends_at__isnull=False, worker="", lease_expires_at__isnull=True
+                ),
+                name="task_waiting_has_due",
+            ),
+            models.CheckConstraint(
                 condition=models.Q(origin=Origin.CATALOG.value, replaces__isnull=True)
                 | models.Q(origin=Origin.ESCALATION.value, replaces__isnull=False),
                 name="task_escalation_replaces",
@@ -138,6 +153,7 @@ class FulfillmentTask(Record):
         indexes = [
             models.Index(fields=["lease_expires_at"], condition=models.Q(state="processing"), name="task_leases"),
             models.Index(fields=["queued_at"], condition=models.Q(state="queued"), name="task_waiting"),
+            models.Index(fields=["wait_due_at"], condition=models.Q(state="waiting"), name="task_due"),
             models.Index(
                 fields=["tenant", "state"], condition=models.Q(state__in=["failed", "stuck"]), name="task_halted"
             ),

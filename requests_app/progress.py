@@ -1,4 +1,4 @@
-"""The verbs of workers and of the reaper: start, mark the call, complete, skip, fail, recover, stick.
+"""The verbs of workers and of the reaper: start, mark the call, complete, skip, fail, suspend, recover, stick.
 
 Each is one transaction under the lock of the request, and compares before it sets: the task must be at the attempt,
 and with the worker, that the caller believes (F22, F33, F53). What comes too late changes nothing but the log.
@@ -12,17 +12,26 @@ from enum import Enum
 from typing import Any
 
 from django.conf import settings
-from django.db.models.functions import Now
+from django.db.models.functions import Least, Now
 
 from pao.core.context import SYSTEM, Principal
 from pao.core.errors import LeaseLost
 from requests_app import dispatch, loglines, transitions
 from requests_app.domain import planner, reasons
 from requests_app.domain.reasons import Reason
-from requests_app.domain.states import REQUEST_ACTIVE, RequestEvent, RequestState, TaskEvent, TaskState
+from requests_app.domain.states import (
+    REQUEST_ACTIVE,
+    REQUEST_END,
+    RequestEvent,
+    RequestState,
+    TaskEvent,
+    TaskState,
+)
+from requests_app.domain.waits import Wait
 from requests_app.models import FulfillmentTask, LogLevel, Origin, ResourceRequest
 
 MOST_LOSSES = 3
+_LIVE = {TaskState.QUEUED, TaskState.PROCESSING}
 _UNDER_WAY = {RequestState.PROCESSING, RequestState.ESCALATED}
 
 
@@ -151,8 +160,49 @@ def fail(lease: Lease, *, reason: Reason, references: Sequence[Mapping[str, str]
             return _stored_before(lease, task, TaskState.FAILED) or _log_late(task, lease, references)
         kept = list(references) or task.references
         transitions.move_task(request, task, TaskEvent.FAIL, reason=reason, by=SYSTEM, references=kept, calling=False)
-        _halt(request, task, reason)
+        halt(request, task, reason)
     return True
+
+
+def suspend(lease: Lease, *, wait: Wait, references: Sequence[Mapping[str, str]] = ()) -> bool:
+    """Record that a task waits for something outside: it holds no worker, and its request waits when nothing else runs.
+
+    A task whose request was aborted meanwhile is skipped instead. Return False when the task has moved on.
+    """
+    with transitions.locked(savepoint=False, tasks__id=lease.task_id) as (request, tasks):
+        task = _find(tasks, lease.task_id)
+        if not _holds(lease, task):
+            return _stored_before(lease, task, TaskState.WAITING) or _log_late(task, lease, references)
+        kept = list(references) or task.references
+        if request.state in REQUEST_END:
+            why = reasons.ENDED_WHILE_WAITING
+            transitions.move_task(request, task, TaskEvent.SKIP, reason=why, by=SYSTEM, references=kept, calling=False)
+            loglines.add(task, f"{task}: {why.sentence}", level=LogLevel.WARNING, references=kept)
+            return True
+        is_first = task.wait_ends_at is None
+        reason = reasons.waits(wait.what)
+        transitions.move_task(
+            request,
+            task,
+            TaskEvent.SUSPEND,
+            reason=reason,
+            by=SYSTEM,
+            references=kept,
+            calling=False,
+            **_times(task, wait),
+        )
+        if is_first:
+            loglines.add(task, f"{task}: {reason.sentence}", references=kept)
+        _go_on(request, tasks)
+    return True
+
+
+def _times(task: FulfillmentTask, wait: Wait) -> dict[str, Any]:
+    """Return the columns of a wait, by the clock of the database (R5); the end of an earlier wait in a row stays."""
+    ends = task.wait_ends_at or Now() + timedelta(seconds=wait.ends_after)
+    looks = wait.looks_after is not None
+    due = Least(Now() + timedelta(seconds=wait.looks_after or 0), ends) if looks else ends
+    return {"wait_state": dict(wait.state), "wait_looks": looks, "wait_due_at": due, "wait_ends_at": ends}
 
 
 def give_back(lease: Lease) -> bool:
@@ -251,13 +301,19 @@ def _go_on(request: ResourceRequest, tasks: list[FulfillmentTask]) -> None:
         transitions.explain(request, reasons.TICKETS_OPENED)
     dispatch.dispatch_ready(request, tasks)
     _halt_again(request, tasks)
+    rest(request, tasks)
+
+
+def rest(request: ResourceRequest, tasks: Sequence[FulfillmentTask]) -> None:
+    """Let a locked request wait when nothing of it runs, or is about to, and something waits."""
+    states = {task.state for task in tasks}
+    if request.state == RequestState.PROCESSING and TaskState.WAITING in states and not states & _LIVE:
+        transitions.move_request(request, RequestEvent.SUSPEND, reason=reasons.WAITS_OUTSIDE, by=SYSTEM)
 
 
 def _halt_again(request: ResourceRequest, tasks: Sequence[FulfillmentTask]) -> None:
     """Fail a request that can go no further: a redrive let one task go on, and left another halted."""
-    if request.state not in REQUEST_ACTIVE or any(
-        task.state in {TaskState.QUEUED, TaskState.PROCESSING} for task in tasks
-    ):
+    if request.state not in REQUEST_ACTIVE or any(task.state in _LIVE for task in tasks):
         return
     halted = next((task for task in tasks if task.state in {TaskState.FAILED, TaskState.STUCK}), None)
     if halted is not None:
@@ -295,10 +351,11 @@ def _turn_away(request: ResourceRequest, task: FulfillmentTask) -> Claim:
 
 def _stick(request: ResourceRequest, task: FulfillmentTask, reason: Reason, **changes: Any) -> None:
     transitions.move_task(request, task, TaskEvent.STICK, reason=reason, by=SYSTEM, **changes)
-    _halt(request, task, reason)
+    halt(request, task, reason)
 
 
-def _halt(request: ResourceRequest, task: FulfillmentTask, reason: Reason) -> None:
+def halt(request: ResourceRequest, task: FulfillmentTask, reason: Reason) -> None:
+    """Fail a locked request because one of its tasks is halted, and tell so in its log."""
     halted = reasons.task_halted(str(task), reason)
     loglines.add(task, halted.sentence, level=LogLevel.ERROR, code=reason.code)
     if request.state in REQUEST_ACTIVE:

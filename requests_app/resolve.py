@@ -167,3 +167,4 @@ def _go_on(request: ResourceRequest, tasks: list[FulfillmentTask], settled: Fulf
         progress.close(request, tasks, by=by)
     else:
         dispatch.dispatch_ready(request, tasks, by=by)
+        progress.rest(request, tasks)

@@ -33,6 +33,14 @@ from requests_app.models import FulfillmentTask, ResourceRequest
 _BIG = ("snapshot", "form_data", "sealed_values")
 _MOVING = ("state", "state_reason", "version", "changed_at", "finished_at", "completed_via")
 MANUAL = "manual"
+_ENDS_WAIT = {
+    TaskEvent.COMPLETE,
+    TaskEvent.FAIL,
+    TaskEvent.EXPIRE,
+    TaskEvent.SKIP,
+    TaskEvent.RETRY,
+    TaskEvent.RESOLVE,
+}
 
 
 @contextmanager
@@ -105,6 +113,8 @@ def move_task(
     task.state = after.value
     task.state_reason = reason.as_dict()
     changes |= _moments(after)
+    if task.wait_ends_at is not None and event in _ENDS_WAIT:
+        changes |= {"wait_state": {}, "wait_due_at": None, "wait_ends_at": None}
     for name, value in changes.items():
         setattr(task, name, value)
     task.save(update_fields=["state", "state_reason", *changes])
@@ -128,6 +138,8 @@ def _moments(after: TaskState) -> dict[str, Any]:
         return {"queued_at": Now(), "worker": "", "lease_expires_at": None}
     if after is TaskState.PROCESSING:
         return {"started_at": now()}
+    if after is TaskState.WAITING:
+        return {"finished_at": None, "worker": "", "lease_expires_at": None}
     if after in TASK_END or after in {TaskState.FAILED, TaskState.STUCK}:
         return {"finished_at": now(), "worker": "", "lease_expires_at": None}
     return {"finished_at": None}

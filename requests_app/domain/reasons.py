@@ -47,6 +47,23 @@ REDRIVEN = Reason("REDRIVEN", "An operator had its dead letter sent to the queue
 MESSAGE_LOST = Reason(
     "MESSAGE_LOST", "Its messages did not reach any worker.", "Check the queue and the workers, then retry or abort."
 )
+LOOKING = Reason("LOOKING", "It is time to look how far the other side is.", "Nothing: a worker looks.")
+WAITS_OUTSIDE = Reason(
+    "WAITS_OUTSIDE",
+    "Nothing of it runs: it waits for something outside.",
+    "Nothing: it goes on when that has happened, and fails when it takes too long.",
+)
+WAIT_OVER = Reason("WAIT_OVER", "What it waited for is looked at.", "Nothing: it goes on by itself.")
+ENDED_WHILE_WAITING = Reason(
+    "ENDED_WHILE_WAITING",
+    "Its request was aborted while something outside went on because of it.",
+    "Look at what it has begun outside, and undo by hand what is not wanted.",
+)
+WAIT_TIMED_OUT = Reason(
+    "WAIT_TIMED_OUT",
+    "What it waited for did not come in time.",
+    "Look at the other side. A retry waits again and repeats nothing that was done.",
+)
 DEAD_LETTERED = Reason(
     "DEAD_LETTERED",
     "Its message was received again and again, and no worker could take it.",
@@ -70,6 +87,11 @@ SKIPPED_BY_HAND = "SKIPPED_BY_HAND"
 REPLACED = "REPLACED_BY_TICKET"
 # What was skipped for one of these is done, as far as its request is concerned.
 COUNT_AS_DONE = (CONDITION_FALSE, SKIPPED_BY_HAND)
+
+
+def waits(what: str) -> Reason:
+    """Return the reason of a task that waits; `what` says for what, in words that end a sentence."""
+    return Reason("WAITS", f"Waits for {what}.", "Nothing: it goes on by itself, and fails when it takes too long.")
 
 
 def condition_false(sentence: str) -> Reason:

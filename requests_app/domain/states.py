@@ -14,6 +14,7 @@ class RequestState(StrEnum):
 
     SUBMITTED = "submitted"
     PROCESSING = "processing"
+    WAITING = "waiting"
     RETRYING = "retrying"
     COMPLETED = "completed"
     FAILED = "failed"
@@ -25,6 +26,8 @@ class RequestEvent(StrEnum):
     """What may happen to a request."""
 
     START = "start"
+    SUSPEND = "suspend"
+    RESUME = "resume"
     COMPLETE = "complete"
     FAIL = "fail"
     REDRIVE = "redrive"
@@ -42,6 +45,7 @@ class TaskState(StrEnum):
     PENDING = "pending"
     QUEUED = "queued"
     PROCESSING = "processing"
+    WAITING = "waiting"
     COMPLETED = "completed"
     FAILED = "failed"
     STUCK = "stuck"
@@ -53,6 +57,9 @@ class TaskEvent(StrEnum):
 
     QUEUE = "queue"
     CLAIM = "claim"
+    SUSPEND = "suspend"
+    RESUME = "resume"
+    EXPIRE = "expire"
     COMPLETE = "complete"
     FAIL = "fail"
     RECOVER = "recover"
@@ -68,9 +75,12 @@ _R, _RE = RequestState, RequestEvent
 REQUEST_MOVES: Mapping[tuple[RequestState, RequestEvent], RequestState] = {
     (_R.SUBMITTED, _RE.START): _R.PROCESSING,
     (_R.RETRYING, _RE.START): _R.PROCESSING,
+    (_R.PROCESSING, _RE.SUSPEND): _R.WAITING,
+    (_R.WAITING, _RE.RESUME): _R.PROCESSING,
     (_R.PROCESSING, _RE.COMPLETE): _R.COMPLETED,
     (_R.SUBMITTED, _RE.FAIL): _R.FAILED,
     (_R.PROCESSING, _RE.FAIL): _R.FAILED,
+    (_R.WAITING, _RE.FAIL): _R.FAILED,
     (_R.RETRYING, _RE.FAIL): _R.FAILED,
     (_R.ESCALATED, _RE.FAIL): _R.FAILED,
     (_R.FAILED, _RE.RETRY): _R.RETRYING,
@@ -80,6 +90,7 @@ REQUEST_MOVES: Mapping[tuple[RequestState, RequestEvent], RequestState] = {
     (_R.ESCALATED, _RE.CONFIRM): _R.COMPLETED,
     (_R.SUBMITTED, _RE.ABORT): _R.ABORTED,
     (_R.PROCESSING, _RE.ABORT): _R.ABORTED,
+    (_R.WAITING, _RE.ABORT): _R.ABORTED,
     (_R.RETRYING, _RE.ABORT): _R.ABORTED,
     (_R.FAILED, _RE.ABORT): _R.ABORTED,
     (_R.FAILED, _RE.REDRIVE): _R.RETRYING,
@@ -89,6 +100,10 @@ _T, _TE = TaskState, TaskEvent
 TASK_MOVES: Mapping[tuple[TaskState, TaskEvent], TaskState] = {
     (_T.PENDING, _TE.QUEUE): _T.QUEUED,
     (_T.QUEUED, _TE.CLAIM): _T.PROCESSING,
+    (_T.PROCESSING, _TE.SUSPEND): _T.WAITING,
+    (_T.WAITING, _TE.RESUME): _T.QUEUED,
+    (_T.WAITING, _TE.EXPIRE): _T.FAILED,
+    (_T.WAITING, _TE.SKIP): _T.SKIPPED,
     (_T.PROCESSING, _TE.COMPLETE): _T.COMPLETED,
     (_T.PROCESSING, _TE.SKIP): _T.SKIPPED,
     (_T.PROCESSING, _TE.FAIL): _T.FAILED,
@@ -108,7 +123,9 @@ TASK_MOVES: Mapping[tuple[TaskState, TaskEvent], TaskState] = {
 }
 
 REQUEST_END: frozenset[RequestState] = frozenset({_R.COMPLETED, _R.ABORTED})
-REQUEST_ACTIVE: frozenset[RequestState] = frozenset({_R.SUBMITTED, _R.PROCESSING, _R.RETRYING, _R.ESCALATED})
+REQUEST_ACTIVE: frozenset[RequestState] = frozenset(
+    {_R.SUBMITTED, _R.PROCESSING, _R.WAITING, _R.RETRYING, _R.ESCALATED}
+)
 """Where tasks of a request may run: of an escalated one, those that open the tickets."""
 TASK_END: frozenset[TaskState] = frozenset({_T.COMPLETED, _T.SKIPPED})
 TASK_HALTED: frozenset[TaskState] = frozenset({_T.FAILED, _T.STUCK})

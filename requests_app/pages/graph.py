@@ -13,7 +13,7 @@ BOX_WIDTH, BOX_HEIGHT = 190, 54
 GAP_X, GAP_Y = 56, 18
 MARGIN = 2
 _LONGEST = 24
-_WORST_FIRST = (TaskState.FAILED, TaskState.STUCK, TaskState.PROCESSING, TaskState.QUEUED)
+_WORST_FIRST = (TaskState.FAILED, TaskState.STUCK, TaskState.PROCESSING, TaskState.QUEUED, TaskState.WAITING)
 
 
 @dataclass(frozen=True)

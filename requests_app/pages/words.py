@@ -17,6 +17,7 @@ class Look(NamedTuple):
 LOOKS: Mapping[str, Look] = {
     RequestState.SUBMITTED.value: Look("○", "quiet"),
     RequestState.PROCESSING.value: Look("◐", "active"),
+    RequestState.WAITING.value: Look("◷", "active"),
     RequestState.RETRYING.value: Look("↻", "active"),
     RequestState.COMPLETED.value: Look("✓", "good"),
     RequestState.FAILED.value: Look("✕", "bad"),

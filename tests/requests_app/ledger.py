@@ -9,6 +9,7 @@ from pao.core.context import Principal
 from requests_app import progress
 from requests_app.abort import abort
 from requests_app.domain.reasons import Reason
+from requests_app.domain.waits import Wait
 from requests_app.escalate import escalate
 from requests_app.models import FulfillmentTask, ResourceRequest
 from requests_app.progress import Claim, Lease
@@ -35,6 +36,20 @@ def completed(task: FulfillmentTask, outputs: Mapping[str, Any] | None = None) -
 def failed(task: FulfillmentTask, reason: Reason = REFUSED) -> None:
     """Let a worker take the task and fail."""
     assert progress.fail(claimed(task), reason=reason)
+
+
+def waits(task: FulfillmentTask, *, looks_after: float | None = 60, ends_after: float = 3600) -> Lease:
+    """Let a worker take the task and find that it has to wait; return the hold that it had."""
+    lease = claimed(task)
+    wait = Wait("the job of the other side", ends_after, looks_after, {"url": "https://example.com/jobs/1"})
+    assert progress.suspend(lease, wait=wait)
+    return lease
+
+
+def make_due(task: FulfillmentTask, *columns: str) -> None:
+    """Let these moments of a waiting task, else that of its next look, have come."""
+    past = dict.fromkeys(columns or ("wait_due_at",), "2020-01-01T00:00Z")
+    FulfillmentTask.objects.filter(pk=task.pk).update(**past)
 
 
 def stuck(task: FulfillmentTask) -> None:
@@ -64,6 +79,8 @@ def in_state(state: str) -> ResourceRequest:
         tasks = tasks_by_component(request)
         if state == "processing":
             claimed(tasks["database"])
+        if state == "waiting":
+            waits(tasks["database"])
         if state == "completed":
             for component in ("database", "secrets", "app"):
                 completed(tasks[component])

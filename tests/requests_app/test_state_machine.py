@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 
 from pao.audit.models import AuditEvent
 from pao.core.errors import InvalidTransition
-from requests_app import progress, queries
+from requests_app import progress, queries, waiting
 from requests_app.abort import abort
 from requests_app.confirm import confirm
 from requests_app.domain.reasons import Reason
@@ -39,6 +39,7 @@ from requests_app.domain.states import (
     TaskState,
     allowed_verbs,
 )
+from requests_app.domain.waits import Wait
 from requests_app.escalate import escalate
 from requests_app.models import FulfillmentTask, ResourceRequest
 from requests_app.progress import Claim, Lease
@@ -119,6 +120,25 @@ class Lifecycle(RuleBasedStateMachine):
         steps_done["skip"] += 1
         if lease := self.lease(data):
             progress.skip(lease, reason=FALSE, with_component=whole)
+
+    @rule(data=st.data(), looks_after=st.sampled_from([60.0, None]))
+    def suspend(self, data: st.DataObject, looks_after: float | None) -> None:
+        steps_done["suspend"] += 1
+        if lease := self.lease(data):
+            done["suspend"] += progress.suspend(lease, wait=Wait("the job", 3600, looks_after, {"by": lease.worker}))
+
+    @precondition(lambda self: self.request.tasks.filter(state="waiting").exists() or self.tries % 9 == 0)
+    @rule(data=st.data(), is_time=OFTEN)
+    def wake(self, data: st.DataObject, is_time: bool) -> None:  # noqa: FBT001 - Hypothesis names it
+        steps_done["wake"] += 1
+        task = self.some(data, "waiting")
+        if task.state == "waiting":
+            moment = "2020-01-01T00:00Z" if is_time else "2050-01-01T00:00Z"
+            FulfillmentTask.objects.filter(pk=task.pk).update(wait_due_at=moment)
+        found = (task.pk, task.attempt) in waiting.due()
+        assert waiting.wake(task.pk, task.attempt) == found
+        assert not waiting.wake(task.pk, task.attempt), "once is all"
+        done["wake"] += found
 
     @rule(data=st.data())
     def give_back(self, data: st.DataObject) -> None:
@@ -225,10 +245,16 @@ class Lifecycle(RuleBasedStateMachine):
         if request.state == RequestState.COMPLETED:
             assert not open_tasks
             assert bool(request.completed_via) == any(task.replaces_id for task in tasks)
+        moving = any(task.state in {TaskState.QUEUED, TaskState.PROCESSING} for task in tasks)
+        waits = any(task.state == TaskState.WAITING for task in tasks)
         if request.state in {RequestState.SUBMITTED, RequestState.PROCESSING, RequestState.RETRYING}:
-            assert any(task.state in {TaskState.QUEUED, TaskState.PROCESSING} for task in tasks)
+            assert moving
+        if request.state == RequestState.WAITING:
+            assert (waits, moving) == (True, False)
         if request.state == RequestState.ESCALATED and request.state_reason["code"] != "TICKETS_OPENED":
-            assert any(task.state in {TaskState.QUEUED, TaskState.PROCESSING} for task in tasks)
+            assert moving or waits
+        if request.state in {RequestState.COMPLETED, RequestState.ABORTED}:
+            assert not waits, "nothing waits for what has ended"
 
     def progress_is_derived(self, request: ResourceRequest, tasks: list[FulfillmentTask]) -> None:
         told = queries.progress_of(tasks)
@@ -239,7 +265,7 @@ class Lifecycle(RuleBasedStateMachine):
             assert told["done"] == told["total"]
 
     def nothing_runs_twice(self, request: ResourceRequest, tasks: list[FulfillmentTask]) -> None:
-        live = [task for task in tasks if task.state in {TaskState.QUEUED, TaskState.PROCESSING}]
+        live = [task for task in tasks if task.state in {TaskState.QUEUED, TaskState.PROCESSING, TaskState.WAITING}]
         if request.mode == "sequential":
             assert len(live) <= 1
         else:
@@ -287,4 +313,5 @@ def test_whatever_workers_and_people_do_the_ledger_holds() -> None:
         ),
     )
     assert steps_done.total() > STEPS_OF_RUN // 2
-    assert {"retry", "resolve", "escalate", "abort"} <= set(done), "the stories got nowhere"
+    told = {"retry", "resolve", "escalate", "abort", "suspend", "wake"} & set(+done)
+    assert len(told) >= 5, f"the stories got nowhere: {told}"

@@ -23,9 +23,13 @@ REQUESTS = """
     submitted   start     processing
     submitted   fail      failed
     submitted   abort     aborted
+    processing  suspend   waiting
     processing  complete  completed
     processing  fail      failed
     processing  abort     aborted
+    waiting     resume    processing
+    waiting     fail      failed
+    waiting     abort     aborted
     retrying    start     processing
     retrying    fail      failed
     retrying    abort     aborted
@@ -47,11 +51,15 @@ TASKS = """
     queued      hold      pending
     queued      stick     stuck
     queued      skip      skipped
+    processing  suspend   waiting
     processing  complete  completed
     processing  fail      failed
     processing  skip      skipped
     processing  recover   queued
     processing  stick     stuck
+    waiting     resume    queued
+    waiting     expire    failed
+    waiting     skip      skipped
     failed      retry     pending
     failed      resolve   completed
     failed      skip      skipped
@@ -107,6 +115,7 @@ def test_the_tables_above_name_existing_states_and_events_only() -> None:
     [
         ("submitted", ["abort"]),
         ("processing", ["abort"]),
+        ("waiting", ["abort"]),
         ("retrying", ["abort"]),
         ("failed", ["retry", "resolve", "escalate", "abort"]),
         ("escalated", ["confirm"]),
