@@ -1,5 +1,6 @@
 """The doing, as it happened: attempts, and every outside effect with what was known of it."""
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
 from pao.db import Record
@@ -32,6 +33,10 @@ class TaskAttempt(Record):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "task", "number"], name="attempt_number_unique"),
             models.CheckConstraint(condition=models.Q(outcome__in=AttemptOutcome.values), name="attempt_outcome_known"),
+        ]
+        indexes = [
+            # For what ended lately. Of blocks, not of rows: the end of an attempt has no index to write.
+            BrinIndex(fields=["finished_at"], autosummarize=True, pages_per_range=32, name="attempt_by_end"),
         ]
 
     def __str__(self) -> str:

@@ -5,6 +5,9 @@ from django.db.models.functions import Now
 
 from pao.db import Record
 
+# A group is looked for by its beginning too, the request's id: in a collation other than C only this finds it by index.
+_BY_PREFIX = ["varchar_ops", "varchar_pattern_ops", "uuid_ops"]
+
 
 class OutboxMessage(Record):
     """A message that must be sent, written in the transaction that makes it necessary."""
@@ -30,7 +33,7 @@ class OutboxMessage(Record):
             models.Index(fields=["id"], condition=models.Q(sent_at__isnull=True), name="outbox_unsent"),
             # Ends where what is not due begins: messages that wait cost the relay nothing, however many.
             models.Index(fields=["not_before", "id"], condition=models.Q(sent_at__isnull=True), name="outbox_due"),
-            models.Index(fields=["tenant", "group_id", "id"], name="outbox_by_group"),
+            models.Index(fields=["tenant", "group_id", "id"], opclasses=_BY_PREFIX, name="outbox_by_group"),
         ]
 
     def __str__(self) -> str:
@@ -98,7 +101,8 @@ class DeadLetter(Record):
         ]
         indexes = [
             models.Index(fields=["tenant", "status", "-id"], name="dead_letter_by_status"),
-            models.Index(fields=["tenant", "group_id", "id"], name="dead_letter_by_group"),
+            models.Index(fields=["tenant", "cause", "-id"], name="dead_letter_by_cause"),
+            models.Index(fields=["tenant", "group_id", "id"], opclasses=_BY_PREFIX, name="dead_letter_by_group"),
         ]
 
     def __str__(self) -> str:
