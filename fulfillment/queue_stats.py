@@ -118,13 +118,13 @@ def _rate(rate: Rate) -> dict[str, float]:
 
 def _rates() -> tuple[Rate, ...]:
     arrived = stats.arrived(WINDOWS)
-    processed = _processed(WINDOWS)
+    ended = processed(WINDOWS)
     return tuple(
-        Rate(int(window.total_seconds()), *counts) for window, *counts in zip(WINDOWS, arrived, processed, strict=True)
+        Rate(int(window.total_seconds()), *counts) for window, *counts in zip(WINDOWS, arrived, ended, strict=True)
     )
 
 
-def _processed(windows: Sequence[timedelta]) -> list[int]:
+def processed(windows: Sequence[timedelta]) -> list[int]:
     """Return how many attempts ended within each of the last windows, in one query."""
     moment = now()
     counts = {f"w{n}": Count("pk", filter=Q(finished_at__gte=moment - window)) for n, window in enumerate(windows)}
