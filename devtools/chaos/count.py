@@ -49,39 +49,52 @@ class Figures:
         reasons = ", ".join(f"{number} {reason}" for reason, number in sorted(self.reasons.items()))
         return f"{states}; {self.effects} effects outside" + (f"; waiting for a person: {reasons}" if reasons else "")
 
-    def problems(self, *, everything_ended: bool = False) -> list[str]:
-        """Return what must not be, in words."""
+    def must_be_none(self, *, at_end: bool = False) -> Sequence[tuple[str, Sequence[str]]]:
+        """Return everything that must not be, in words, with what was found of it."""
+        return (
+            ("accepted requests lost", self.lost),
+            ("outside effects doubled", self.doubled),
+            ("requests stored more often than they were made", self.uninvited),
+            ("requests without end and without reason", self.unexplained),
+            ("completed tasks without their ticket", self.without_ticket),
+            ("completed tasks without their call", self.without_call),
+            ("outside effects that were not intended first", self.without_intent),
+            ("links missing", self.missing_links),
+            *((what, found if at_end else ()) for what, found in self._known_at_the_end()),
+        )
+
+    def _known_at_the_end(self) -> Sequence[tuple[str, Sequence[str]]]:
+        """Return what a task under way may yet explain."""
+        return (
+            ("tickets of ended requests that no task lists", self.unlisted),
+            ("outside effects that no task knows", self.orphans),
+            ("links that nothing asks for", self.odd_links),
+        )
+
+    def problems(self, *, everything_ended: bool = False, at_rest: bool = True) -> list[str]:
+        """Return what must not be, in words; `at_rest`: when nothing may be under way any more."""
         found = [
             f"{len(entries)} {what}: {', '.join(entries[:5])}"
-            for what, entries in (
-                ("accepted requests lost", self.lost),
-                ("outside effects doubled", self.doubled),
-                ("requests stored more often than they were made", self.uninvited),
-                ("requests without end and without reason", self.unexplained),
-                ("completed tasks without their ticket", self.without_ticket),
-                ("completed tasks without their call", self.without_call),
-                ("outside effects that were not intended first", self.without_intent),
-                ("tickets of ended requests that no task lists", self.unlisted if everything_ended else []),
-                ("links missing", self.missing_links),
-                ("outside effects that no task knows", self.orphans if everything_ended else []),
-                ("links that nothing asks for", self.odd_links if everything_ended else []),
-            )
+            for what, entries in self.must_be_none(at_end=everything_ended)
             if entries
         ]
-        if everything_ended:
-            rest = [identifier for identifier, state in self.states.items() if state not in ENDED]
-            found += [f"{len(rest)} requests did not end after people acted: {', '.join(rest[:5])}"] if rest else []
-        elif self.under_way:
+        rest = [identifier for identifier, state in self.states.items() if state not in ENDED]
+        if everything_ended and rest:
+            found.append(f"{len(rest)} requests did not end after people acted: {', '.join(rest[:5])}")
+        elif at_rest and self.under_way:
             found.append(f"{self.under_way} requests or tasks are still under way, and wait for nobody")
         return found
 
 
-def count(deployment: Deployment, accepted: Mapping[str, str]) -> Figures:
-    """Compare the database, read past every fault, with the sandbox's ledger. `accepted` is id by key, and name."""
+def count(deployment: Deployment, accepted: Mapping[str, str], url: str = "") -> Figures:
+    """Compare the database, read past every fault, with the sandbox's ledger; `accepted` holds the ids by key.
+
+    `url` names another database than the deployment's first.
+    """
     assert deployment.postgres is not None
     figures = Figures(accepted=len(accepted))
     # The books first: what is done outside between the two looks is of no task that has recorded it.
-    found = books.read(deployment.postgres.url)
+    found = books.read(url or deployment.postgres.url)
     effects = call("GET", f"{deployment.sandbox}/_sandbox/ledger", {}, None)["effects"]
     count_requests(figures, found.requests, accepted)
     states = {request.id: request.state for request in found.requests}

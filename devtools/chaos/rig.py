@@ -3,9 +3,9 @@
 import os
 import random
 import threading
-import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -98,14 +98,16 @@ def start_outside(rig: Rig) -> None:
 
 
 def start_processes(rig: Rig, *, armed: bool = True, without: str = "") -> None:
-    """Start two workers, one with a wrong clock, two relays and two web processes, all behind the doors.
+    """Start two workers, one with a wrong clock, two relays and two web processes, in place of those that run.
 
     `without` names the mechanism that is taken out of all of them.
     """
     deployment = rig.deployment
     if without:
         deployment.environment[WITHOUT] = without
-    put_doors(rig)
+    for process in rig.processes.values():
+        process.stop()
+    rig.addresses.clear()
 
     def points(kind: str) -> str:
         return failpoints(kind) if armed else ""
@@ -134,24 +136,25 @@ def put_doors(rig: Rig) -> None:
         environment[setting] = urlunsplit(address._replace(netloc=f"{credentials}{at}127.0.0.1:{proxy.port}"))
 
 
-def keep_alive(rig: Rig) -> None:
-    """Start again what has died, as any supervisor would: also what its failpoints kill after the storm."""
-    while not rig.ended.wait(0.2):
+@contextmanager
+def kept_alive(rig: Rig, *, armed: bool, without: str = "") -> Iterator[None]:
+    """Start all processes, and start again what dies, as any supervisor would, until the block ends."""
+    start_processes(rig, armed=armed, without=without)
+    ended = threading.Event()
+    keeper = threading.Thread(target=_keep_alive, args=(rig, ended), name="keeper")
+    keeper.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        keeper.join()
+
+
+def _keep_alive(rig: Rig, ended: threading.Event) -> None:
+    while not ended.wait(0.2):
         for name, managed in rig.processes.items():
             if managed.running:
                 continue
             if not managed.stopped and (managed.exit_code or 0) >= 0:
                 rig.ended_by_itself[name] += 1
             managed.restart()
-
-
-def hold(rig: Rig) -> threading.Thread:
-    """Start the thread that keeps everything alive, until `rig.ended` is set."""
-    keeper = threading.Thread(target=keep_alive, args=(rig,), name="keeper")
-    keeper.start()
-    return keeper
-
-
-def wait(seconds: float) -> float:
-    """Return the moment, on the clock of `time.monotonic`, that many seconds from now."""
-    return time.monotonic() + seconds

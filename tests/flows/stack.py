@@ -100,7 +100,7 @@ class Stack:
     def one_task(self, task_id: str, failpoints: str) -> Managed:
         """Start a process that performs one task, with these failpoints armed."""
         self._number += 1
-        argv = [sys.executable, "-m", "tests.flows.one_task", task_id, "1"]
+        argv = [sys.executable, "-m", "devtools.chaos.one_task", task_id, "1"]
         return self.deployment.start(f"one-task-{self._number}", argv, PAO_FAILPOINTS=failpoints)
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""A worker reduced to the one task it was given: `python -m tests.flows.one_task TASK ATTEMPT`.
+"""A worker reduced to the one task it was given: `python -m devtools.chaos.one_task TASK ATTEMPT`.
 
 For deaths and freezes at a failpoint: it runs the product's own pipeline in a process of its own, without a queue
 before it, so that each failpoint can have its own request, and all can die at once.
