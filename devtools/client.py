@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import time
 import urllib.error
 import urllib.request
 import uuid
@@ -32,6 +33,17 @@ class PaoClient:
     def post(self, path: str, body: Any, *, key: str = "") -> Any:
         """Return `data` of a POST under /api/v1; `key` is the idempotency key, a fresh one when empty."""
         return self._call("POST", path, body, key=key or str(uuid.uuid4()))
+
+    def deny_effect(self, request_id: str, reason: str = "", *, patience: float = 60.0) -> Any:
+        """Retry a request whose call had no effect; wait, so many seconds at most, while its worker may wake up."""
+        gives_up = time.monotonic() + patience
+        while True:
+            try:
+                return self.post(f"/requests/{request_id}/retry", {"confirm_no_effect": True, "reason": reason})
+            except Answered as refused:
+                if "may still wake up" not in str(refused) or time.monotonic() > gives_up:
+                    raise
+                time.sleep(0.25)
 
     def _call(self, method: str, path: str, body: Any, *, key: str = "") -> Any:
         headers = {"X-Dev-User": self._user, "Content-Type": "application/json"}
