@@ -5,6 +5,7 @@ address nor credentials, and imports nothing above it.
 """
 
 import os
+import sys
 from typing import Any
 
 from celery import Celery
@@ -64,3 +65,6 @@ def configuration() -> dict[str, Any]:
 
 app = Celery("pao")
 app.add_defaults(configuration)
+# Celery closes the database connection before and after every job, whatever CONN_MAX_AGE says; to open one costs as
+# much CPU as the whole task. The workers themselves ask, before every job, whether the connection is still good.
+app.conf.CELERY_DB_REUSE_MAX = sys.maxsize

@@ -53,6 +53,9 @@ DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True, "ATOMIC
 DATABASES["default"].setdefault("OPTIONS", {})
 DATABASES["default"]["OPTIONS"] |= {
     "connect_timeout": 5,
+    # Planned once per connection: halves what the database spends on a task. A pooler between must keep sessions.
+    "server_side_binding": True,
+    "prepare_threshold": 2,
     "application_name": "pao",
     # What a frozen or vanished process holds is given back: its locks after a minute, its connection soon after.
     "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",

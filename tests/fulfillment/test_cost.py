@@ -1,10 +1,14 @@
 """What one task costs the database, counted: whoever adds a statement changes the number here, and says why."""
 
+from typing import Any
+
 import pytest
+from celery.fixups import django as celery_for_django
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from devtools.sandbox import Sandbox
+from pao.celery import app
 from tests.factories import item, serve, submitted
 from tests.fulfillment.pipeline import run, task_of
 
@@ -22,3 +26,15 @@ def test_a_ticket_costs_so_many_statements_and_commits(sandbox: Sandbox) -> None
         for kind in ("BEGIN", "COMMIT", "SAVEPOINT", "SELECT", "INSERT", "UPDATE")
     }
     assert counted == {"BEGIN": 4, "COMMIT": 4, "SAVEPOINT": 0, "SELECT": 11, "INSERT": 9, "UPDATE": 7}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_leaves_the_connection_open_for_the_next_one() -> None:
+    """Celery's own hook around every job would close it, and to open one costs as much as a task."""
+    connection.ensure_connection()
+    before = connection.connection
+
+    hooks: Any = celery_for_django
+    hooks.DjangoWorkerFixup(app).close_database()
+
+    assert connection.connection is before
