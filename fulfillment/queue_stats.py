@@ -54,6 +54,7 @@ class QueueStats:
     counted: stats.Counted
     waiting: Waiting
     processing: int
+    suspended: int
     stuck: int
     unsent: Waiting
     delayed: int
@@ -68,6 +69,7 @@ def queue_stats(tenant: str) -> QueueStats:
         counted=stats.count_queues(),
         waiting=queue.waiting_tasks(tenant),
         processing=queue.count_tasks(tenant, TaskState.PROCESSING),
+        suspended=queue.count_tasks(tenant, TaskState.WAITING),
         stuck=queue.count_tasks(tenant, TaskState.STUCK),
         unsent=stats.unsent(),
         delayed=stats.delayed(),
@@ -86,7 +88,8 @@ def as_dict(found: QueueStats) -> dict[str, Any]:
         "dead_letters": {"name": settings.PAO_DEAD_LETTER_QUEUE_NAME, **_counters(found.counted.dead_letters)}
         | {"open": found.open_letters.count, "oldest_age_seconds": age(found.open_letters.oldest_at)},
         "queue_error": {"code": error.code, "message": error.message} if error else None,
-        "tasks": {"queued": found.waiting.count, "processing": found.processing, "stuck": found.stuck},
+        "tasks": {"queued": found.waiting.count, "processing": found.processing}
+        | {"waiting": found.suspended, "stuck": found.stuck},
         "outbox": {"unsent": found.unsent.count, "oldest_age_seconds": age(found.unsent.oldest_at)}
         | {"delayed": found.delayed},
         "rates": [_rate(rate) for rate in found.rates],

@@ -337,6 +337,11 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "RequestState": "requests_app.api.serializers.REQUEST_STATES",
         "TaskState": "requests_app.api.serializers.TASK_STATES",
+        "SyncStatus": "catalog.models.SyncStatus.values",
+        "MessageStatus": "requests_app.queue.STATUSES",
+        "DeadLetterStatus": "queueops.models.DeadLetterStatus",
+        "DeadLetterCause": "queueops.models.DeadLetterCause",
+        "RedriveOutcome": "requests_app.api.queue_shapes.REDRIVE_OUTCOMES",
     },
 }
 

@@ -23,7 +23,7 @@ def letters_of(tenant: str) -> QuerySet[DeadLetter]:
 
 def find(message_id: str, *, tenant: str) -> DeadLetter:
     """Return a dead letter by the id that the queue gave it. Raises `MessageNotFound`."""
-    found = letters_of(tenant).filter(message_id=message_id).first()
+    found = letters_of(tenant).filter(message_id=message_id).first() if message_id.isprintable() else None
     if found is None:
         raise MessageNotFound(f"There is no dead letter {message_id}.")
     return found

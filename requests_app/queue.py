@@ -13,16 +13,11 @@ from queueops.stats import Waiting, waiting
 from requests_app import dispatch
 from requests_app.domain.states import TaskState
 from requests_app.models import FulfillmentTask
+from requests_app.redrive import HEAVY
 
 SOURCE = "ledger"
 LIVE = (TaskState.QUEUED.value, TaskState.PROCESSING.value)
 STATUSES = ("unsent", "waiting", "taken", "dead", "past", "sent")
-_HEAVY = (
-    "action",
-    "outputs",
-    "sealed_outputs",
-    *(f"resource_request__{name}" for name in ("snapshot", "form_data", "sealed_values")),
-)
 
 
 def live_tasks(tenant: str, states: Sequence[str] = LIVE) -> QuerySet[FulfillmentTask]:
@@ -30,7 +25,7 @@ def live_tasks(tenant: str, states: Sequence[str] = LIVE) -> QuerySet[Fulfillmen
     wanted = Q(pk__in=[])
     for state in states:
         wanted |= Q(state=state)  # one condition for each: so each is answered by its own index
-    return FulfillmentTask.objects.filter(wanted, tenant=tenant).select_related("resource_request").defer(*_HEAVY)
+    return FulfillmentTask.objects.filter(wanted, tenant=tenant).select_related("resource_request").defer(*HEAVY)
 
 
 def messages_of(tasks: Iterable[FulfillmentTask]) -> Mapping[uuid.UUID, OutboxMessage]:

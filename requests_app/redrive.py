@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from pao.core.context import Principal
 from pao.core.errors import InvalidTransition, PaoError, StaleMessage
@@ -21,12 +21,14 @@ from requests_app.models import FulfillmentTask, ResourceRequest
 
 MOST_AT_ONCE = 100
 _GONE = "The ledger has no such task: it was pruned, or a restored backup lacks it."
-_HEAVY = (
+HEAVY = (
     "action",
     "outputs",
     "sealed_outputs",
+    "wait_state",
     *(f"resource_request__{name}" for name in ("snapshot", "form_data", "sealed_values")),
 )
+"""What a list of tasks with their requests leaves in the database."""
 
 
 @dataclass(frozen=True)
@@ -85,20 +87,30 @@ def _tried(letter: DeadLetter, *, by: Principal, reason: str) -> Redriven:
 def chosen(tenant: str, *, ids: Sequence[str] = (), group: str = "", cause: str = "") -> QuerySet[DeadLetter]:
     """Return the letters that a choice means, oldest first: these ids, whatever their status; else those still open.
 
-    A group is a request's id, and then means all its components too, or a whole group id. No choice means all.
+    What a group means is told by `of_group`. No choice means all.
     """
     letters = dead_letters.letters_of(tenant).order_by("pk")
     if ids:
         return letters.filter(message_id__in=ids)
     letters = letters.filter(status=DeadLetterStatus.OPEN)
     if group:
-        letters = letters.filter(group_id=group) | letters.filter(group_id__startswith=f"{group}:")
+        letters = of_group(letters, group)
     return letters.filter(cause=cause) if cause else letters
 
 
-def refusals(letters: Sequence[DeadLetter]) -> Mapping[uuid.UUID, PaoError | None]:
-    """Return for each letter, by its key, why a redrive of it would be refused now, or None; in one query for all."""
-    tasks = tasks_of(letters)
+def of_group(letters: QuerySet[DeadLetter], group: str) -> QuerySet[DeadLetter]:
+    """Return those of a group: a request's id means all its components too, a whole group id just that group."""
+    return letters.filter(Q(group_id=group) | Q(group_id__startswith=f"{group}:"))
+
+
+def refusals(
+    letters: Sequence[DeadLetter], tasks: Mapping[uuid.UUID, FulfillmentTask] | None = None
+) -> Mapping[uuid.UUID, PaoError | None]:
+    """Return for each letter, by its key, why a redrive of it would be refused now, or None.
+
+    In one query for all, or none when `tasks` gives what `tasks_of` has found.
+    """
+    tasks = tasks_of(letters) if tasks is None else tasks
     return {letter.pk: _refusal(letter, tasks.get(letter.pk)) for letter in letters}
 
 
@@ -111,7 +123,7 @@ def tasks_of(letters: Iterable[DeadLetter]) -> Mapping[uuid.UUID, FulfillmentTas
         except InvalidTransition:
             continue
     rows = FulfillmentTask.objects.filter(pk__in={task_id for task_id, _ in wanted.values()})
-    found = {(row.pk, row.tenant): row for row in rows.select_related("resource_request").defer(*_HEAVY)}
+    found = {(row.pk, row.tenant): row for row in rows.select_related("resource_request").defer(*HEAVY)}
     return {key: found[place] for key, place in wanted.items() if place in found}
 
 

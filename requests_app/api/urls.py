@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from requests_app.api import tools, uploads, verbs, views
+from requests_app.api import queue, tools, uploads, verbs, views
 
 urlpatterns = [
     path("requests/<uuid:request_id>", views.RequestView.as_view(), name="api-request"),
@@ -18,6 +18,12 @@ urlpatterns = [
         verbs.ResolveView.as_view(),
         name="api-request-resolve",
     ),
+    path("queue/messages", queue.MessagesView.as_view(), name="api-queue-messages"),
+    path("queue/messages/<str:group_id>", queue.GroupView.as_view(), name="api-queue-group"),
+    path("queue/dlq/messages", queue.DeadLettersView.as_view(), name="api-queue-dlq"),
+    path("queue/dlq/redrive", queue.RedriveManyView.as_view(), name="api-queue-dlq-redrive-many"),
+    path("queue/dlq/<str:message_id>/redrive", queue.RedriveView.as_view(), name="api-queue-dlq-redrive"),
+    path("queue/dlq/<str:message_id>/discard", queue.DiscardView.as_view(), name="api-queue-dlq-discard"),
     path("uploads", uploads.UploadsView.as_view(), name="api-uploads"),
     path("tools/preview", tools.PreviewView.as_view(), name="api-tools-preview"),
 ]

@@ -25,6 +25,8 @@ SAMPLES = {
     "sync_id": "01234567-89ab-7def-8123-456789abcdef",
     "app_label": "requests",
     "name": "item.json",
+    "group_id": "01234567-89ab-7def-8123-456789abcdef",
+    "message_id": "01234567-89ab-4def-8123-456789abcdef",
 }
 METHODS = ("get", "post", "put", "patch", "delete")
 
