@@ -13,8 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import F, Q, QuerySet, Window
-from django.db.models.functions import RowNumber
+from django.db.models import Q, QuerySet
 
 from catalog.domain.checker import CheckedEntry
 from catalog.domain.codeowners import LONGEST_TEAM
@@ -99,7 +98,6 @@ class Serving:
             ]
         )
         self._tell_warnings(placed)
-        _prune([each.entry.pk for each in placed if not each.is_same and not each.is_new])
 
     def look_again(self, paths: Iterable[str]) -> None:
         """Bring what does not stand in documents up to date – owners, whether an item can be performed.
@@ -295,17 +293,6 @@ def _team_of(owners: Iterable[str]) -> str:
     """Return the first team among owners of CODEOWNERS, `@organisation/team`, without its organisation (R2)."""
     teams = (owner.rpartition("/")[2] for owner in owners if "/" in owner)
     return next((team for team in teams if len(team) <= LONGEST_TEAM), "")
-
-
-def _prune(entries: Sequence[Any]) -> None:
-    """Remove all but the last versions of the entries given."""
-    if not entries:
-        return
-    newest_first = Window(RowNumber(), partition_by=F("entry_id"), order_by=F("id").desc())
-    ranked = CatalogVersion.objects.filter(entry__in=entries).annotate(rank=newest_first)
-    old = list(ranked.filter(rank__gt=KEPT_VERSIONS).values_list("pk", flat=True))
-    if old:
-        CatalogVersion.objects.filter(pk__in=old).delete()
 
 
 def _content_hash(definition: Mapping[str, Any]) -> str:

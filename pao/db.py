@@ -1,6 +1,8 @@
-"""What every table has: a key that sorts by time, a tenant, a moment of creation."""
+"""What every table has: a key that sorts by time, a tenant, a moment of creation; and the clock of the database."""
 
-from django.db import models
+from datetime import datetime
+
+from django.db import connection, models
 
 from pao.core.clock import now
 from pao.core.ids import new_id
@@ -17,3 +19,11 @@ class Record(models.Model):
 
     class Meta:
         abstract = True
+
+
+def database_now() -> datetime:
+    """Return the present moment by the clock of the database, which no process can set (rule R5)."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT now()")
+        moment: datetime = cursor.fetchone()[0]
+    return moment

@@ -110,6 +110,25 @@ PAO_FORCE_MANUAL = env.boolean(
     "PAO_FORCE_MANUAL", False, "Every new request takes the manual path of its items: phase 1, or automation is down."
 )
 
+# --- How long things are kept
+PAO_RETENTION_COMPLETED_DAYS = env.integer(
+    "PAO_RETENTION_COMPLETED_DAYS", 90, "Days after which a completed request is removed.", least=1, most=36_500
+)
+PAO_RETENTION_OTHERS_DAYS = env.integer(
+    "PAO_RETENTION_OTHERS_DAYS",
+    180,
+    "Days after its last change when a failed, aborted or escalated request is removed; its log warns 30 days before.",
+    least=1,
+    most=36_500,
+)
+PAO_RETENTION_RECORDS_DAYS = env.integer(
+    "PAO_RETENTION_RECORDS_DAYS",
+    90,
+    "Days after which sync reports, sent messages of the outbox and decided dead letters are removed.",
+    least=15,
+    most=36_500,
+)
+
 # --- The outside
 PAO_JIRA_URL = env.address("PAO_JIRA_URL", "", "Base address of JIRA; without it, jira-ticket actions fail.")
 PAO_JIRA_API_VERSION = env.text(

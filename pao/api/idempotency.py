@@ -14,10 +14,11 @@ back key and effect alike, so failed calls store nothing. Raise errors inside th
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -38,6 +39,7 @@ from pao.identity import principal_of
 KEY_HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotent-Replayed"
 DEFAULT_LIFE = timedelta(hours=24)
+_WITH_ITS_REQUEST = datetime(9999, 12, 31, tzinfo=UTC)
 _KEY = re.compile(r"[!-~]{1,255}", re.ASCII)
 
 # One statement: takes the lock, and inserts unless the lock or the row is already there.
@@ -88,8 +90,18 @@ class IdempotentCall:
         self.replay = replay
         self.answered = replay is not None
 
-    def answer(self, data: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-        """Store the answer beside its effect and return it. Raises ValueError for a status of 400 or more."""
+    def answer(
+        self,
+        data: Any,
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        kept_with: uuid.UUID | None = None,
+    ) -> Response:
+        """Store the answer beside its effect and return it. Raises ValueError for a status of 400 or more.
+
+        The key lives as long as the request `kept_with`, when one is given (F09): until `forget`.
+        """
         if status >= HTTPStatus.BAD_REQUEST:
             raise ValueError("Raise the error inside the block, so that key and effect are rolled back together.")
         self.answered = True
@@ -97,7 +109,8 @@ class IdempotentCall:
         if self._row_id is not None:
             body = EnvelopeRenderer().render(response.data).decode()
             stored = IdempotencyKey.objects.filter(id=self._row_id)
-            stored.update(status=status, headers=dict(headers or {}), body=body)
+            life = {} if kept_with is None else {"kept_with": kept_with, "expires_at": _WITH_ITS_REQUEST}
+            stored.update(status=status, headers=dict(headers or {}), body=body, **life)
         return response
 
 
@@ -148,6 +161,12 @@ def canonical(body: Any) -> bytes:
 def purge_expired(before: datetime | None = None) -> int:
     """Delete the keys that ran out before the moment (else: now) and return how many (F09)."""
     deleted, _ = IdempotencyKey.objects.filter(expires_at__lt=before or now()).delete()
+    return deleted
+
+
+def forget(requests: Collection[uuid.UUID]) -> int:
+    """Delete the keys that live as long as these requests, for they are being removed; return how many."""
+    deleted, _ = IdempotencyKey.objects.filter(kept_with__in=requests).delete()
     return deleted
 
 

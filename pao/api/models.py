@@ -20,13 +20,19 @@ class IdempotencyKey(Record):
     headers = models.JSONField(default=dict)
     body = models.TextField(blank=True, default="", help_text="The answer's JSON, byte for byte.")
     expires_at = models.DateTimeField()
+    kept_with = models.UUIDField(null=True, blank=True, help_text="The request that it made, and goes with.")
 
     class Meta:
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "principal", "endpoint", "key"], name="idempotency_scope"),
         ]
-        indexes = [models.Index(fields=["expires_at"], name="idempotency_expiry")]
+        indexes = [
+            models.Index(fields=["expires_at"], name="idempotency_expiry"),
+            models.Index(
+                fields=["kept_with"], condition=models.Q(kept_with__isnull=False), name="idempotency_kept_with"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.endpoint} {self.key} by {self.principal}"

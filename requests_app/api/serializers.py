@@ -10,7 +10,7 @@ from rest_framework import serializers
 from catalog.api.shapes import OwnerShape
 from pao.api.serializers import StrictSerializer, StrictSwitch, StrictText
 from pao.core.context import Principal
-from requests_app import queries
+from requests_app import queries, retention
 from requests_app.domain.states import RequestState, TaskState
 from requests_app.models import FulfillmentTask, LogLevel, LogLine, Origin, ResourceRequest
 from requests_app.owner import owner_of
@@ -186,6 +186,9 @@ class RequestShape(StatusShape):
     created_at = serializers.DateTimeField()
     changed_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
+    expires_at = serializers.DateTimeField(
+        allow_null=True, help_text="When it is removed if nothing changes; null while PAO or people are at work on it."
+    )
     outputs = serializers.DictField()
     tracking_url = serializers.URLField()
     tasks = TaskShape(many=True)
@@ -267,6 +270,7 @@ def request_detail(request: ResourceRequest, tasks: Sequence[FulfillmentTask], p
         "created_at": request.created_at,
         "changed_at": request.changed_at,
         "finished_at": request.finished_at,
+        "expires_at": retention.expires_at(request),
         "outputs": queries.outputs_of(tasks),
         "tracking_url": tracking_url(request.pk),
         "tasks": [task_shape(task) for task in tasks],

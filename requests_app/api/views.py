@@ -127,7 +127,7 @@ class RequestsView(ApiView):
             stored = submit(**wanted)
             detail = shapes.request_detail(stored, queries.tasks_of(stored), self.principal)
             headers = {"Location": f"/api/v1/requests/{stored.pk}", "Retry-After": POLL_SECONDS}
-            return call.answer(detail, status=202, headers=headers)
+            return call.answer(detail, status=202, headers=headers, kept_with=stored.pk)
 
     def _batch(self, request: Request) -> Response:
         if self.parameters.flag("dry_run"):
@@ -145,7 +145,8 @@ class RequestsView(ApiView):
                 return call.replay
             stored = submit_all(wanted, by=self.principal)
             details = [shapes.request_detail(one, queries.tasks_of(one), self.principal) for one in stored]
-            return call.answer({"items": details}, status=202, headers={"Retry-After": POLL_SECONDS})
+            headers = {"Retry-After": POLL_SECONDS}
+            return call.answer({"items": details}, status=202, headers=headers, kept_with=stored[-1].pk)
 
     def _filtered(self) -> tuple[dict[str, Any], QuerySet[ResourceRequest]]:
         given = self.parameters

@@ -121,7 +121,7 @@ def post(request: HttpRequest, item_id: str) -> HttpResponse:
             if call.replay is not None:
                 return _see(call.replay.data["data"]["id"])
             stored = submit(entry_id=item_id, form_data=received.values, form_version=version, by=principal)
-            call.answer({"id": str(stored.pk)}, status=202)
+            call.answer({"id": str(stored.pk)}, status=202, kept_with=stored.pk)
     except IdempotencyInProgress:
         messages.info(request, "Your first click is still being stored; the request appears here in a moment.")
         return HttpResponseRedirect(reverse("request-list"), status=303)

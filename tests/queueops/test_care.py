@@ -23,10 +23,11 @@ def test_a_dead_letter_queue_out_of_reach_does_not_stop_the_reaper(monkeypatch: 
     monkeypatch.setattr(relay, "_drain", drain)
     monkeypatch.setattr(relay, "_reap", lambda: done.append("reaped"))
     monkeypatch.setattr(relay, "_purge", lambda: done.append("purged"))
+    monkeypatch.setattr(relay, "_prune", lambda: done.append("pruned"))
 
     with pytest.raises(QueueUnavailable, match="no permission"):
         relay._care()
-    assert done == ["reaped", "purged"]
+    assert done == ["reaped", "purged", "pruned"]
 
 
 def test_each_round_of_the_reaper_goes_on_where_the_last_ended(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from catalog.refresh import care_for_lost
 from catalog.sync import sync
 from fulfillment.dead_letters import take_in
 from fulfillment.reaper import Reaped, reap
+from fulfillment.retention import prune
 from pao.api.idempotency import purge_expired
 from pao.core.clock import monotonic
 from pao.core.context import SYSTEM
@@ -35,9 +36,12 @@ from requests_app.purge_uploads import purge_waiting
 IDLE_SECONDS = 1.0
 LONGEST_PAUSE = 5.0
 LONGEST_SILENCE = 30.0
+PRUNE_SECONDS = 1.0
+PRUNE_EVERY_SECONDS = 3600.0
 log = structlog.get_logger(__name__)
 _last_good: dict[str, float] = {}
 _looked_up_to: dict[str, uuid.UUID] = {}
+_rests_until: dict[str, float] = {}
 
 
 class Command(BaseCommand):
@@ -118,7 +122,7 @@ def _send_all() -> None:
 
 
 def _care() -> None:
-    _do_each(_reap, _drain, _purge)
+    _do_each(_reap, _drain, _purge, _prune)
 
 
 def _watch_catalog() -> None:
@@ -165,6 +169,21 @@ def _purge() -> None:
     purge_expired()
     deliveries.purge()
     purge_waiting()
+
+
+def _prune() -> None:
+    """Remove what was kept long enough: a second of it in each round while anything is left, else once an hour."""
+    if monotonic() < _rests_until.get("prune", 0.0):
+        return
+    pruned = prune(seconds=PRUNE_SECONDS)
+    if pruned.is_done:
+        _rests_until["prune"] = monotonic() + PRUNE_EVERY_SECONDS
+    if any(pruned.counts.values()):
+        log.info(
+            "retention.round",
+            is_done=pruned.is_done,
+            **{name.replace(" ", "_"): n for name, n in pruned.counts.items()},
+        )
 
 
 def _care_for_lost_syncs() -> None:
