@@ -70,8 +70,8 @@ MECHANISMS: Mapping[str, Mechanism] = {
         (
             Change(
                 "fulfillment.reaper",
-                "def _send_lost_messages() -> int:\n",
-                "def _send_lost_messages() -> int:\n    return 0\n",
+                "def _lost_messages() -> list[tuple[uuid.UUID, int, int]]:\n",
+                "def _lost_messages() -> list[tuple[uuid.UUID, int, int]]:\n    return []\n",
             ),
         ),
     ),
@@ -107,8 +107,8 @@ MECHANISMS: Mapping[str, Mechanism] = {
         (
             Change(
                 "fulfillment.reaper",
-                "def _recover_lost_workers() -> int:\n",
-                "def _recover_lost_workers() -> int:\n    return 0\n",
+                "def _expired() -> list[tuple[uuid.UUID, int]]:\n",
+                "def _expired() -> list[tuple[uuid.UUID, int]]:\n    return []\n",
             ),
             Change("fulfillment.runner", "claim is progress.Claim.MOVED_ON and take_back(task_id, attempt)", "False"),
         ),

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from devtools.chaos.books import Task
-from devtools.chaos.count import Figures, compare
+from devtools.chaos.books import Books, Request, Task
+from devtools.chaos.count import Figures, compare, compare_journal, count_requests
 
 DATABASE = Task("t1", "r1", "jira-ticket", "completed", "database", (), ("DBA-1",))
 SECRETS = Task("t2", "r1", "jira-ticket", "completed", "secrets", ("database",), ("SEC-1",))
@@ -77,3 +77,85 @@ def test_a_link_to_a_task_that_is_not_completed_is_not_missed() -> None:
     waiting = Task("t3", "r1", "jira-ticket", "failed", "app", ("database", "secrets"), ("APP-1",))
     without = [one for one in WHOLE if not one["target"].endswith("-> APP-1")]
     assert compared(without, [DATABASE, SECRETS, waiting, OTHER, CALL]).problems() == []
+
+
+TICKET = Task("t6", "r1", "jira-ticket", "completed", "app", ("database", "secrets"), ("SUP-1",), 3, (2,))
+
+
+def test_the_tickets_of_an_escalation_are_linked_to_those_before_them() -> None:
+    """R30: what failed and what waited for it get a ticket each, blocked by those right before it."""
+    failed = Task("t2", "r1", "jira-ticket", "skipped", "secrets", ("database",), (), 1)
+    first = Task("t7", "r1", "jira-ticket", "completed", "secrets", ("database",), ("SUP-2",), 2)
+    tasks = [DATABASE, failed, first, TICKET]
+    links = [effect("link", f"{one} -> {two}") for one, two in (("DBA-1", "SUP-2"), ("DBA-1", "SUP-1"))]
+    made = [created(DATABASE), created(first), created(TICKET), *links]
+    assert compared([*made, effect("link", "SUP-2 -> SUP-1")], tasks).problems(everything_ended=True) == []
+    assert compared(made, tasks).problems(everything_ended=True) == ["1 links missing: SUP-2 -> SUP-1"]
+
+
+def test_what_a_person_declared_done_needs_neither_ticket_nor_links() -> None:
+    by_hand = Task("t2", "r1", "jira-ticket", "completed", "secrets", ("database",), (), 1, reason="DONE_BY_HAND")
+    assert compared([created(DATABASE)], [DATABASE, by_hand]).problems(everything_ended=True) == []
+
+
+def test_links_of_a_ticket_that_its_task_does_not_know_are_not_odd() -> None:
+    """Its creation had an unknown outcome, and a person went on without it."""
+    unknown = Task("t2", "r1", "jira-ticket", "skipped", "secrets", ("database",), ())
+    found = [created(DATABASE), effect("create", "SEC-1", "pao-task-t2"), effect("link", "DBA-1 -> SEC-1")]
+    assert compared(found, [DATABASE, unknown]).problems(everything_ended=True) == []
+
+
+UNEXPLAINED = ["1 requests without end and without reason: r1"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "found"),
+    [
+        (Request("r1", "a", "completed", {}), []),
+        (Request("r1", "a", "failed", {"code": "X", "sentence": "Why.", "next_step": "What."}), []),
+        (Request("r1", "a", "waiting", {"code": "X", "sentence": "Why.", "next_step": "What."}), []),
+        (
+            Request("r1", "a", "waiting", {"code": "X", "sentence": "Why."}),
+            ["1 requests without end and without reason: r1"],
+        ),
+        (Request("r1", "a", "failed", {}), UNEXPLAINED),
+        (Request("r1", "a", "processing", {}), ["1 requests or tasks are still under way, and wait for nobody"]),
+        (Request("r9", "a", "completed", {}), ["1 accepted requests lost: r1"]),
+    ],
+)
+def test_every_request_ends_or_says_for_whom_it_waits(request_: Request, found: list[str]) -> None:
+    figures = Figures(accepted=1)
+    count_requests(figures, [request_], {"key": "r1"})
+    assert figures.problems() == found
+
+
+def test_one_submission_makes_one_request() -> None:
+    figures = Figures(accepted=1)
+    count_requests(figures, [Request(name, "same", "completed", {}) for name in ("r1", "r2")], {"key": "r1"})
+    assert figures.problems() == ["1 requests stored more often than they were made: same"]
+
+
+@pytest.mark.parametrize(
+    ("intended", "keys", "found"),
+    [
+        ({("t1", "create")}, ("DBA-1",), []),
+        ({("t1", "create")}, (), []),  # of unknown outcome, and a person sees it in the journal
+        (set(), ("DBA-1",), ["1 outside effects that were not intended first: t1"]),
+        (
+            set(),
+            (),
+            [
+                "1 outside effects that were not intended first: t1",
+                "1 tickets of ended requests that no task lists: DBA-1",
+            ],
+        ),
+    ],
+)
+def test_every_effect_is_intended_first_and_seen_afterwards(
+    intended: set[tuple[str, str]], keys: tuple[str, ...], found: list[str]
+) -> None:
+    task = Task("t1", "r1", "jira-ticket", "skipped", "", (), keys)
+    books = Books([Request("r1", "a", "aborted", {})], [task], frozenset(intended))
+    figures = Figures(accepted=1)
+    compare_journal(figures, [effect("create", "DBA-1", "pao-task-t1")], books)
+    assert figures.problems(everything_ended=True) == found
