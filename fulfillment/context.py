@@ -15,6 +15,7 @@ from django.conf import settings
 from catalog.domain import forms
 from catalog.domain.documents import document_from
 from catalog.domain.templating import Scope, parse, render_text, render_value
+from fulfillment import waits
 from fulfillment.actions.protocol import Context, Journal, Reference
 from fulfillment.outputs import texts_in
 from pao.core.context import Principal
@@ -96,6 +97,7 @@ def action_context(task: FulfillmentTask, scope: TaskScope, journal: Journal, *,
         secret=secret,
         deadline=deadline,
         blocked_by=_blockers(task, scope.completed),
+        waited=waits.state_of(task),
         tracking_url=f"{settings.PAO_PUBLIC_URL}/requests/{request.pk}/",
         summary_of_request=f"{request.entry_name} “{request.name}”, requested by {request.requester}",
     )

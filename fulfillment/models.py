@@ -16,6 +16,7 @@ class AttemptOutcome(models.TextChoices):
     SKIPPED = "skipped", "Skipped: its condition did not hold"
     LOST = "lost", "Lost with its worker"
     LATE = "late", "Ended after the task had moved on"
+    WAITING = "waiting", "Waits: the next attempt goes on"
 
 
 class TaskAttempt(Record):

@@ -25,6 +25,7 @@ from fulfillment.models import AttemptOutcome, TaskAttempt
 from fulfillment.reconcile import run_settled
 from fulfillment.recovery import take_back
 from fulfillment.storing import patiently
+from fulfillment.waits import wait_of
 from pao.core.clock import monotonic, now
 from pao.core.context import correlated
 from pao.core.errors import ActionFailed, LeaseLost, OutcomeUnknown, PaoError, SecretUnavailable
@@ -32,6 +33,7 @@ from pao.database import AWAY
 from pao.failpoints import failpoint
 from requests_app import progress, sealing
 from requests_app.domain.reasons import from_error
+from requests_app.domain.waits import Wait
 from requests_app.models import FulfillmentTask
 
 # Part of an attempt in which calls may last; the rest is for recording, before the hard limit ends the process.
@@ -88,6 +90,8 @@ def _do(task: FulfillmentTask, lease: progress.Lease, *, deadline: float) -> End
         config = config_of(task, scope)
         context = action_context(task, scope, journal, deadline=deadline)
         outcome = run_settled(action_type(task.action_type), config, context, journal)
+        if outcome.wait is not None:
+            return _suspended(task, lease, journal, outcome, outcome.wait)
         return _success(task, lease, scope, journal, outcome)
     except LeaseLost as lost:
         log.warning("lease.lost", task=str(task.pk), attempt=lease.attempt, why=lost.message)
@@ -142,6 +146,14 @@ def _success(
             lease, outputs=shown, sealed_outputs=sealed, references=references, warnings=warnings
         ),
     )
+
+
+def _suspended(
+    task: FulfillmentTask, lease: progress.Lease, journal: TaskJournal, outcome: Outcome, wait: Wait
+) -> Ending:
+    kept = wait_of(task, journal, outcome, wait)
+    references = _stored(journal, outcome.references)
+    return Ending(AttemptOutcome.WAITING, lambda: progress.suspend(lease, wait=kept, references=references))
 
 
 def _failure(lease: progress.Lease, journal: TaskJournal, error: PaoError) -> Ending:

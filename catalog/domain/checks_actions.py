@@ -31,6 +31,8 @@ from catalog.domain.schemas import Schemas
 from catalog.domain.uses import Use
 
 _LONGEST_EXPRESSION = 2_000  # as the schema says; longer ones are reported by it
+_RESULT = "For example `body.connection.url`."
+_ANSWER = "For example `body.state == 'done'`; numbers stand in backticks, as in status == `200`."
 _SECRET_NAME = re.compile(r"(?:.*[_-])?(?:token|secret|password|passwd|api[_-]?key|access[_-]?key)", re.IGNORECASE)
 
 
@@ -45,6 +47,7 @@ def check_actions(data: Mapping[str, Any], uses: tuple[Use, ...], report: Report
         for path, action in actions(data, section):
             _check_id(action, path, ids, report)
             _check_outputs(action, path, keys, report, schemas)
+            _check_poll(action, path, report, schemas)
             _check_query_names(mapping(action.get("config")), (*path, "config"), report)
     fixed = {**SYSTEM_TARGETS, **form_targets(data), **metadata_targets(data)}
     conditions, choices = conditions_of(data), choices_of(data)
@@ -71,6 +74,15 @@ def _check_id(action: Mapping[str, Any], path: Path, seen: set[str], report: Rep
     seen.add(identifier)
 
 
+def _check_poll(action: Mapping[str, Any], path: Path, report: Report, schemas: Schemas) -> None:
+    poll = mapping(mapping(action.get("config")).get("poll"))
+    for name in ("urlFrom", "until", "failWhen"):
+        expression = poll.get(name)
+        if isinstance(expression, str) and expression and len(expression) <= _LONGEST_EXPRESSION:
+            at: Path = (*path, "config", "poll", name)
+            _check_expression(expression, str(action.get("type")), at, report, schemas, example=_ANSWER)
+
+
 def _check_outputs(action: Mapping[str, Any], path: Path, keys: set[str], report: Report, schemas: Schemas) -> None:
     for key, output in mapping(action.get("outputs")).items():
         at: Path = (*path, "outputs", key)
@@ -84,12 +96,14 @@ def _check_outputs(action: Mapping[str, Any], path: Path, keys: set[str], report
             _check_expression(expression, str(action.get("type")), where, report, schemas)
 
 
-def _check_expression(expression: str, action_type: str, path: Path, report: Report, schemas: Schemas) -> None:
+def _check_expression(
+    expression: str, action_type: str, path: Path, report: Report, schemas: Schemas, *, example: str = _RESULT
+) -> None:
     try:
         tree = jmespath.compile(expression).parsed
     except (JMESPathError, RecursionError) as error:
         message = f"{quoted(expression)} is not JMESPath: {' '.join(str(error).split())[:120]}"
-        report.add("expression_invalid", path, message, hint="For example `body.connection.url`.")
+        report.add("expression_invalid", path, message, hint=example)
         return
     while tree["children"] and tree["type"] != "field":
         tree = tree["children"][0]

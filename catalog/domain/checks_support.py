@@ -26,7 +26,6 @@ def _unsupported(data: Mapping[str, Any]) -> Iterator[Path]:
     for section in SECTIONS:
         for path, action in actions(data, section):
             yield from _named(action, path, "rollback")
-            yield from _named(mapping(action.get("config")), (*path, "config"), "poll")
     orchestration = mapping(mapping(data.get("fulfillment")).get("orchestration"))
     if orchestration.get("onFailure") == "rollback":
         yield ("fulfillment", "orchestration", "onFailure")

@@ -22,8 +22,7 @@ def why_not(document: Document, known: Schemas, *, force_manual: bool) -> str:
     chosen = document.manual if is_manual else document.automatic
     lacking = sorted({action.type for action in chosen} - set(known.carried_out))
     if not lacking:
-        polls = any("poll" in action.config for action in chosen)
-        return f"The `poll` of its action is {_BUT_NOT}." if polls else ""
+        return ""
     if len(lacking) == 1:
         return f"Its action type {lacking[0]} is {_BUT_NOT}."
     return f"Its action types {', '.join(lacking)} are {_BUT_NOT}."

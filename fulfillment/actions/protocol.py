@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol
 
+from requests_app.domain.waits import Wait
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -21,11 +23,16 @@ class Reference:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a finished action tells: the `result` that `outputs` may take from, and what exists outside now."""
+    """What an action tells: the `result` that `outputs` may take from, and what exists outside now.
+
+    With a `wait` it has not ended: nothing is captured, the task holds no worker, and `run` is called again, with the
+    wait's state as `Context.waited`, when it is time to look.
+    """
 
     result: Mapping[str, Any]
     references: tuple[Reference, ...] = ()
     warnings: tuple[str, ...] = ()
+    wait: Wait | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,8 @@ class Context:
     blocked_by: tuple[Reference, ...] = ()
     """References of the components that this task's component depends on."""
     tracking_url: str = ""
+    waited: Mapping[str, Any] | None = None
+    """The state that the last look left, when this attempt is a look; else None."""
     summary_of_request: str = ""
     """One line that names the entry and the requester, for texts that people read outside."""
 
@@ -112,7 +121,7 @@ class ActionType(Protocol):
         """Return the calls `run` would make, rendered and masked, without making any."""
 
     def run(self, config: Mapping[str, Any], context: Context) -> Outcome:
-        """Do it, once. Raises `ActionFailed` (or a subclass) when it does not reach its end."""
+        """Do it, once, or look how far it is. Raises `ActionFailed` (or a subclass) when it does not reach its end."""
 
     def reconcile(self, config: Mapping[str, Any], context: Context, step: str) -> Verdict:
         """Look outside for the effect of `step`, which was intended and whose answer is missing."""

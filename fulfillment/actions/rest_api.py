@@ -1,4 +1,5 @@
-"""The action type `rest-api`: one HTTP call, repeated inside the attempt only when the document asks for it.
+"""The action type `rest-api`: one HTTP call, repeated inside the attempt only when the document asks for it, and asked
+after until the job that it began has ended, when the document says where (`rest_poll`).
 
 Every call carries `Idempotency-Key`, the task's id, the same in every repetition and attempt (R6, F43). What an answer
 means for a task that must not be done twice is decided in `_judged`.
@@ -8,21 +9,22 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
+from fulfillment.actions import rest_poll
 from fulfillment.actions.protocol import Call, Context, Outcome, Reference, Status, Verdict
-from fulfillment.actions.rest_call import Endpoint, Prepared, prepare
+from fulfillment.actions.rest_call import TYPE, Endpoint, Poll, Prepared, prepare
+from fulfillment.actions.rest_poll import Asking
+from fulfillment.actions.rest_result import KEPT_CHARACTERS, kept, references, result_of
 from pao.clients import destinations, http
 from pao.clients.answers import Answer, retry_after_seconds
 from pao.clients.destinations import Destinations
 from pao.clients.http import HttpDoor
-from pao.clients.redaction import MASK, masked_body, masked_headers, masked_text, masked_url, masked_value
+from pao.clients.redaction import MASK, masked_body, masked_headers, masked_text, masked_url
 from pao.core import clock
 from pao.core.errors import ActionFailed, CallRefused, ConnectFailed, OutcomeUnknown
 
-TYPE = "rest-api"
 CALL = "call"
-KEPT_CHARACTERS = 65_536
 LONGEST_WAIT_SECONDS = 30.0
 _TOO_MANY = 429
 _SERVER_ERRORS = range(500, 600)
@@ -48,20 +50,23 @@ class RestApi:
         prepared = prepare(endpoint, context.task_id, lambda _: MASK)
         self._allowed().check(endpoint.url)
         shown = masked_body(endpoint.content, limit=KEPT_CHARACTERS) if prepared.body is not None else None
-        return (Call(endpoint.method, masked_url(_with_query(endpoint)), shown, masked_headers(prepared.headers)),)
+        call = Call(endpoint.method, masked_url(_with_query(endpoint)), shown, masked_headers(prepared.headers))
+        return (call,) if endpoint.poll is None else (call, self._question(endpoint.poll))
 
     def run(self, config: Mapping[str, Any], context: Context) -> Outcome:
         """Make the call, once, or as often as the document's `retry` allows for what certainly did nothing.
 
         Raises `CallRefused` (4xx, redirects, destinations that are not allowed), `ConnectFailed`, `TemplateError` for a
         body or header that cannot be sent, `ActionFailed` with code SERVER_ERROR or UNEXPECTED_STATUS when repeating is
-        safe, and `OutcomeUnknown` when it is not.
+        safe, and `OutcomeUnknown` when it is not. With `poll` the outcome may be a wait, and later attempts are looks.
         """
         known = context.journal.result_of(CALL)
-        if known is not None:
-            return Outcome(known, warnings=("The answer was recorded by an earlier attempt, with its secrets masked.",))
         endpoint = Endpoint.from_config(config)
+        if known is not None and endpoint.poll is None:
+            return Outcome(known, warnings=("The answer was recorded by an earlier attempt, with its secrets masked.",))
         prepared = prepare(endpoint, context.task_id, context.secret)
+        if known is not None and endpoint.poll is not None:
+            return self._looked(self._asking(prepared, endpoint.poll, known), known, context)
         self._allowed().check(endpoint.url)
         sent = {
             "method": endpoint.method,
@@ -71,9 +76,11 @@ class RestApi:
         }
         context.journal.intend(CALL, prepared.name, sent)
         answer = self._answered(prepared, context)
-        result, warnings = _result(answer, prepared.secrets)
-        context.journal.done(CALL, _kept(result, prepared.secrets), answer=result)
-        return Outcome(result, _references(endpoint, result), warnings)
+        result, warnings = result_of(answer, prepared.secrets)
+        context.journal.done(CALL, kept(result, prepared.secrets), answer=result)
+        if endpoint.poll is not None:
+            return rest_poll.begun(self._asking(prepared, endpoint.poll, result), result, warnings)
+        return Outcome(result, references(endpoint.url, result), warnings)
 
     def reconcile(self, config: Mapping[str, Any], context: Context, step: str) -> Verdict:
         """Say whether the call may be sent again: only the method, or the document's word, can tell."""
@@ -90,6 +97,28 @@ class RestApi:
     def status(self, reference: Reference) -> Status:
         """A REST call leaves nothing that PAO knows how to ask about."""
         return Status("unknown", f"PAO cannot ask {urlsplit(reference.url).netloc or 'the endpoint'} how it stands.")
+
+    def _question(self, poll: Poll) -> Call:
+        """Return the question that is asked until the job has ended, as a dry run shows it."""
+        if poll.url:
+            self._allowed().check(poll.url)
+        named = poll.url_from.expression if poll.url_from else "headers.location"
+        address = masked_url(poll.url) if poll.url else f"({named} of the answer)"
+        return Call(
+            "GET",
+            address,
+            note=f"Asked every {poll.interval:g} s until {poll.until.expression}, {poll.timeout:g} s at most.",
+        )
+
+    def _asking(self, prepared: Prepared, poll: Poll, result: Mapping[str, Any]) -> Asking:
+        made = references(prepared.endpoint.url, result)
+        return Asking(prepared, poll, self._door(), self._allowed(), made)
+
+    def _looked(self, asking: Asking, known: Mapping[str, Any], context: Context) -> Outcome:
+        """Look how far the job is that the call of an earlier attempt has begun."""
+        state = context.waited or {}
+        address = str(state.get("url") or "") or rest_poll.address_of(asking, known)
+        return rest_poll.look(asking, address, context, waited=float(state.get("waited") or 0.0))
 
     def _answered(self, prepared: Prepared, context: Context) -> Answer:
         """Return the answer that means success; raise what the last one means, or an earlier doubt that it leaves."""
@@ -153,47 +182,6 @@ def _judged(answer: Answer, prepared: Prepared) -> ActionFailed:
     if prepared.endpoint.idempotent:
         return ActionFailed(f"{said}. The call is idempotent, so a retry is safe.", code=code, **facts)
     return OutcomeUnknown(f"{said}; whether it had its effect is not known.", **facts)
-
-
-def _result(answer: Answer, secrets: tuple[str, ...]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return `{status, headers, body}` without our own secrets (B59), and a warning when the body cannot be read."""
-    headers = {name: value for name, value in answer.headers.items() if name != "set-cookie"}
-    content: Any = answer.text()
-    warnings: tuple[str, ...] = ()
-    declared = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if not answer.body and answer.complete:
-        content = None
-    elif not answer.complete:
-        warnings = (f"The call succeeded with {answer.status}, but {answer.problem}.",)
-    elif not declared or declared.endswith(("/json", "+json")):
-        try:
-            content = answer.json()
-        except ValueError as error:
-            if declared:
-                warnings = (f"The call succeeded with {answer.status}, but its body is not JSON: {error}.",)
-    shown = {"status": answer.status, "headers": headers, "body": content}
-    return dict(masked_value(shown, secrets, by_name=False)), warnings
-
-
-def _kept(result: Mapping[str, Any], secrets: tuple[str, ...]) -> dict[str, Any]:
-    """Return what the journal keeps of a result: secrets masked by name too, for the journal is not sealed."""
-    return {
-        "status": result["status"],
-        "headers": masked_headers(result["headers"], secrets),
-        "body": masked_body(result["body"], secrets, KEPT_CHARACTERS),
-    }
-
-
-def _references(endpoint: Endpoint, result: Mapping[str, Any]) -> tuple[Reference, ...]:
-    """Return what the answer says it created: its Location, when it names one on the same host."""
-    location = result["headers"].get("location", "")
-    try:
-        url = urlsplit(urljoin(endpoint.url, location))
-    except ValueError:  # not an address; the call is done all the same
-        return ()
-    if not location or url.netloc != urlsplit(endpoint.url).netloc:
-        return ()
-    return (Reference(TYPE, url.path, masked_url(url.geturl())),)
 
 
 def _with_query(endpoint: Endpoint) -> str:

@@ -6,15 +6,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import jmespath
+from jmespath.exceptions import JMESPathError
+from jmespath.parser import ParsedResult
+
 from fulfillment.actions import config as read
 from pao.clients import http
 from pao.clients.answers import parse_json
 from pao.clients.redaction import MASK, is_telling, masked_url, secrets_in
 from pao.core.errors import TemplateError
 
+TYPE = "rest-api"
 _IDEMPOTENT = frozenset({"GET", "PUT", "DELETE"})
 _NOT_AUTHORS = frozenset({"host", "content-length", "transfer-encoding", "connection", "te", "upgrade"})
 _SUCCESS = range(200, 300)
+_SECTIONS = frozenset(
+    {"endpoint", "headers", "query", "body", "retry", "timeout", "authentication", "expectedStatus", "poll"}
+)
 _CONTENT_TYPES = {"json": "application/json", "text": "text/plain; charset=utf-8"}
 
 
@@ -43,6 +51,37 @@ class Authentication:
 
 
 @dataclass(frozen=True)
+class Poll:
+    """How the end of a job is awaited that the call begins; `interval` and `timeout` in seconds."""
+
+    until: ParsedResult
+    fail_when: ParsedResult | None = None
+    url: str = ""
+    url_from: ParsedResult | None = None
+    interval: float = 10.0
+    timeout: float = 3_600.0
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "Poll | None":
+        """Read `poll` of the rendered config, None when it is absent; raises `ActionFailed` (code INVALID_CONFIG)."""
+        given = read.section(config, "poll")
+        if not given:
+            return None
+        read.known_keys(given, "poll", frozenset({"url", "urlFrom", "until", "failWhen", "interval", "timeout"}))
+        until = _expression(given, "poll.until")
+        if until is None:
+            raise read.invalid("poll.until", "is missing or empty")
+        return cls(
+            until=until,
+            fail_when=_expression(given, "poll.failWhen"),
+            url=read.text(given, "poll.url", default=""),
+            url_from=_expression(given, "poll.urlFrom"),
+            interval=read.number(given, "poll.interval", default=10, least=1, most=3_600),
+            timeout=read.number(given, "poll.timeout", default=3_600, least=1, most=86_400),
+        )
+
+
+@dataclass(frozen=True)
 class Endpoint:
     """What a document asks for, rendered. `attempts` counts repetitions; `expected` is empty for any 2xx."""
 
@@ -58,12 +97,12 @@ class Endpoint:
     timeout: float | None = None
     authentication: Authentication | None = None
     expected: tuple[int, ...] = ()
+    poll: Poll | None = None
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Endpoint":
         """Read the rendered config; raises `ActionFailed` (code INVALID_CONFIG) that names what cannot be used."""
-        sections = {"endpoint", "headers", "query", "body", "retry", "timeout", "authentication", "expectedStatus"}
-        read.known_keys(config, "", frozenset(sections))
+        read.known_keys(config, "", _SECTIONS)
         endpoint = read.section(config, "endpoint", required=True)
         read.known_keys(endpoint, "endpoint", frozenset({"url", "method", "idempotent"}))
         method = read.text(endpoint, "endpoint.method").upper()
@@ -85,6 +124,7 @@ class Endpoint:
             timeout=read.number(config, "timeout", default=30, least=0.1, most=600) if timeout is not None else None,
             authentication=_authentication(read.section(config, "authentication")),
             expected=_expected(config.get("expectedStatus")),
+            poll=Poll.from_config(config),
         )
 
     def expects(self, status: int) -> bool:
@@ -231,3 +271,11 @@ def _expected(given: Any) -> tuple[int, ...]:
     if not statuses or any(isinstance(one, bool) or not isinstance(one, int) for one in statuses):
         raise read.invalid("expectedStatus", "must be a status, or a list of them")
     return tuple(statuses)
+
+
+def _expression(given: Mapping[str, Any], path: str) -> ParsedResult | None:
+    text = read.text(given, path, default="")
+    try:
+        return jmespath.compile(text) if text else None
+    except (JMESPathError, RecursionError):
+        raise read.invalid(path, f"is not JMESPath: {text[:100]}") from None

@@ -27,6 +27,8 @@
     └── ActionFailed            an action did not reach its end
         ├── ConnectFailed         certain: nothing happened outside
         ├── CallRefused           certain: the other side said no
+        ├── JobFailed             what was begun outside has failed there
+        ├── WaitTimedOut          what was begun outside did not end in time
         └── OutcomeUnknown        it may or may not have happened; a person decides
 
 A class carries its stable `code` and, as docstring, the sentence for people. Codes, sentences and what to do next are
@@ -355,6 +357,20 @@ class CallRefused(ActionFailed):
 
     code = "CALL_REFUSED"
     next_step = "Nothing happened outside. Correct what the other side names, then retry."
+
+
+class JobFailed(ActionFailed):
+    """What was begun outside has failed there, or can no longer be asked for."""
+
+    code = "JOB_FAILED"
+    next_step = "Look at the job at the other side. A retry asks for the same job again, and begins no new one."
+
+
+class WaitTimedOut(ActionFailed):
+    """What was begun outside did not come to its end in time."""
+
+    code = "WAIT_TIMED_OUT"
+    next_step = "Look at the other side. A retry waits again and repeats nothing that was done."
 
 
 class OutcomeUnknown(ActionFailed):

@@ -38,6 +38,7 @@ GIVEN_BY_NAME = {  # codes that a constant or a choice gives
     "ABORTED",  # requests_app/domain/reasons.py, a function
     "LOST_AFTER_ABORT",  # as above
     "STOOD_STILL",  # as above
+    "WAITS",  # as above
 }
 
 

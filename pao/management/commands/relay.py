@@ -24,6 +24,7 @@ from catalog.sync import sync
 from fulfillment.dead_letters import take_in
 from fulfillment.reaper import Reaped, reap
 from fulfillment.retention import prune
+from fulfillment.waits import wake_due
 from pao.api.idempotency import purge_expired
 from pao.core.clock import monotonic
 from pao.core.context import SYSTEM
@@ -34,6 +35,7 @@ from queueops.relay import send_pending, wait_for_outbox
 from requests_app.purge_uploads import purge_waiting
 
 IDLE_SECONDS = 1.0
+WAKE_SECONDS = 1.0
 LONGEST_PAUSE = 5.0
 LONGEST_SILENCE = 30.0
 PRUNE_SECONDS = 1.0
@@ -57,11 +59,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until SIGTERM or SIGINT: sending here, the care for what has stopped in threads beside it.
 
-        The catalog has a thread of its own: a repository that does not answer must not delay the reaper.
+        The catalog has a thread of its own: a repository that does not answer must not delay the reaper. So have waits:
+        a document may ask for a look every second, which is more often than the reaper goes round.
         """
         if options["once"]:
             _send_all()
             _care()
+            _wake()
             _watch_catalog()
             return
         stopping = threading.Event()
@@ -70,8 +74,12 @@ class Command(BaseCommand):
         log.info("relay.started")
         threading.Thread(target=_sync_at_start, name="sync", daemon=True).start()
         beside = [
-            threading.Thread(target=_repeat, args=(step, settings.PAO_REAP_SECONDS, stopping), name=name)
-            for name, step in (("care", _care), ("catalog", _watch_catalog))
+            threading.Thread(target=_repeat, args=(step, interval, stopping), name=name)
+            for name, step, interval in (
+                ("care", _care, settings.PAO_REAP_SECONDS),
+                ("waits", _wake, WAKE_SECONDS),
+                ("catalog", _watch_catalog, settings.PAO_REAP_SECONDS),
+            )
         ]
         for thread in beside:
             thread.start()
@@ -159,6 +167,11 @@ def _reap() -> None:
             unsent=reaped.unsent,
             unsent_why=reaped.unsent_why,
         )
+
+
+def _wake() -> None:
+    if woken := wake_due():
+        log.info("waits.round", woken=woken)
 
 
 def _drain() -> None:

@@ -18,7 +18,6 @@ _ACTION = ("fulfillment", "automatic", "actions", 0)
 
 ROWS: list[tuple[dict[str, Any], tuple[str | int, ...], Any]] = [
     (ITEM, (*_ACTION, "rollback"), []),
-    (ITEM, (*_ACTION, "config", "poll"), {"url": "https://api.example.com/", "until": "status == 200"}),
     (BUNDLE, ("fulfillment", "orchestration", "onFailure"), "rollback"),
     (BUNDLE, ("fulfillment", "orchestration", "jiraLinking"), {"parentTicket": True}),
 ]

@@ -13,9 +13,8 @@ from tests.factories import bundle, item, rest, ticket
 ONE = "Its action type {} is checked but not carried out by this version of PAO."
 TWO = "Its action types {} are checked but not carried out by this version of PAO."
 
-POLL = "The `poll` of its action is checked but not carried out by this version of PAO."
 WISH = "Its {} checked but not carried out by this version of PAO."
-POLLING = rest() | {"config": rest()["config"] | {"poll": {"url": "https://api.example.com/"}}}
+POLLING = rest() | {"config": rest()["config"] | {"poll": {"until": "body.done"}}}
 
 
 def orchestrated(**wishes: Any) -> dict[str, Any]:
@@ -35,7 +34,7 @@ def orchestrated(**wishes: Any) -> dict[str, Any]:
         (item(mode="automatic", actions=[rest()]), ("rest-api",), "", ONE.format("jira-ticket")),
         (item(mode="automatic", actions=[ticket(), rest(), rest()]), ("x",), TWO.format("jira-ticket, rest-api"), None),
         (bundle(components={"app": ()}), (), "", ""),  # its items decide
-        (item(mode="automatic", actions=[POLLING]), ("jira-ticket", "rest-api"), POLL, ""),
+        (item(mode="automatic", actions=[POLLING]), ("jira-ticket", "rest-api"), "", ""),
         (orchestrated(onFailure="rollback"), (), WISH.format("`onFailure: rollback` is"), None),
         (orchestrated(jiraLinking={"parentTicket": True}), (), WISH.format("`parentTicket` is"), None),
         (

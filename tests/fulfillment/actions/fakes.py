@@ -51,6 +51,7 @@ def context(
     blocked_by: tuple[Reference, ...] = (),
     seconds: float = 60.0,
     task_id: str = "",
+    waited: Mapping[str, Any] | None = None,
 ) -> Context:
     """Return a context of a fresh task whose attempt may last `seconds`."""
     return Context(
@@ -62,6 +63,7 @@ def context(
         secret=secret,
         deadline=clock.monotonic() + seconds,
         blocked_by=blocked_by,
+        waited=waited,
         tracking_url="http://pao.test/requests/1/",
         summary_of_request="Aurora PostgreSQL “orders”, requested by dev@example.com",
     )

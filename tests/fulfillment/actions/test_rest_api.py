@@ -391,7 +391,13 @@ def test_retry_after_is_honoured_within_the_attempt(
         ({"authentication": {"type": "bearer", "token": "literal"}}, "authentication.token"),
         ({"expectedStatus": "201"}, "expectedStatus"),
         ({"expectedStatus": []}, "expectedStatus"),
-        ({"poll": {"url": "x", "until": "y"}}, "poll"),
+        ({"poll": {"url": "http://127.0.0.1:9/"}}, "poll.until"),
+        ({"poll": {"until": "body["}}, "poll.until"),
+        ({"poll": {"until": "y", "failWhen": "]"}}, "poll.failWhen"),
+        ({"poll": {"until": "y", "urlFrom": "a b"}}, "poll.urlFrom"),
+        ({"poll": {"until": "y", "interval": 0.5}}, "poll.interval"),
+        ({"poll": {"until": "y", "timeout": 86_401}}, "poll.timeout"),
+        ({"poll": {"until": "y", "cancel": True}}, "poll.cancel"),
     ],
 )
 def test_a_config_that_cannot_be_used(action: RestApi, journal: MemoryJournal, more: dict[str, Any], path: str) -> None:
