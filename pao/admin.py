@@ -18,6 +18,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import SuspiciousOperation
 from django.core.paginator import Paginator
 from django.db.models import JSONField, Model, Q, QuerySet
+from django.forms import Media
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -109,6 +110,11 @@ class ReadOnlyAdmin(ModelAdmin):
     """Lookups that links may carry beyond the filters of the list."""
     id_fields: ClassVar[tuple[str, ...]] = ("pk",)
     """Columns that are searched when a UUID is typed."""
+
+    @property
+    def media(self) -> Media:
+        """The one script that lists use, for ticking rows; Django's others serve forms, and weigh 300 KB."""
+        return Media(js=["admin/js/actions.js"])
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody."""

@@ -8,6 +8,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from catalog.api import schemas
+from fulfillment.admin.overview import overview
 from fulfillment.dry_run import preview
 from pao import health
 from pao.api.errors_page import error_page
@@ -30,6 +31,7 @@ urlpatterns = [
     path("", include("requests_app.pages.urls")),
     path("login/", auth_views.LoginView.as_view(template_name="login.html"), name="login"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
+    path("admin/queue/", admin.site.admin_view(overview), name="admin-queue"),
     path("admin/", admin.site.urls),
     path("api/v1/", include(api)),
     path("api/schema", SpectacularAPIView.as_view(), name="api-schema"),

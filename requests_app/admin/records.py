@@ -13,7 +13,7 @@ from requests_app.models import LogLine, UploadedFile
 class LogLineAdmin(ReadOnlyAdmin):
     """Log lines, newest first."""
 
-    list_display = ("at", "level", "message", "request", "attempt")
+    list_display = ("at", "level", "message", "by", "request", "attempt")
     list_filter = ("level", "at")
     list_select_related = ("resource_request",)
     search_fields = ("message",)
@@ -26,7 +26,7 @@ class LogLineAdmin(ReadOnlyAdmin):
     )
     allowed_lookups: ClassVar = ("resource_request__id__exact", "task__id__exact")
     id_fields: ClassVar = ("resource_request_id", "task_id")
-    shown: ClassVar = ("at", "level", "message", "request", "task", "attempt", "facts")
+    shown: ClassVar = ("at", "level", "message", "by", "request", "task", "attempt", "facts")
 
     @admin.display(description="request")
     def request(self, obj: LogLine) -> SafeString:

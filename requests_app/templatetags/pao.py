@@ -4,15 +4,27 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django import template
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
+from pao.admin import reads_all
 from pao.core import context as core_context
 from pao.core.clock import now
 from requests_app.pages import sign_in, words
 
 register = template.Library()
+BACK_OFFICE = (
+    ("Queue", "admin-queue"),
+    ("Needs a decision", "admin:requests_resourcerequest_decisions"),
+    ("Dead letters", "admin:queueops_deadletter_changelist"),
+    ("Messages", "admin:queueops_outboxmessage_changelist"),
+    ("Requests", "admin:requests_resourcerequest_changelist"),
+    ("Tasks", "admin:requests_fulfillmenttask_changelist"),
+    ("Catalog syncs", "admin:catalog_catalogsync_changelist"),
+    ("Audit", "admin:audit_auditevent_changelist"),
+)
 
 
 @register.filter
@@ -81,6 +93,16 @@ def counted(count: int, noun: str) -> str:
 def correlation_id() -> str:
     """Return the correlation id of this answer."""
     return core_context.correlation_id.get()
+
+
+@register.simple_tag(takes_context=True)
+def back_office(context: template.Context) -> list[tuple[str, str, bool]]:
+    """Return label and address of the operators' pages, and whether this is it; none for whoever may not see all."""
+    request = context.get("request")
+    if request is None or not reads_all(request):
+        return []
+    pages = [(label, reverse(name)) for label, name in BACK_OFFICE]
+    return [(label, address, request.path == address) for label, address in pages]
 
 
 @register.simple_tag(takes_context=True)

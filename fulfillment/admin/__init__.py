@@ -1,0 +1,5 @@
+"""The doing in the admin: attempts and effects, and the overview of the queue."""
+
+from fulfillment.admin import attempts
+
+__all__ = ["attempts"]
