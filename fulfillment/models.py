@@ -17,6 +17,7 @@ class AttemptOutcome(models.TextChoices):
     LOST = "lost", "Lost with its worker"
     LATE = "late", "Ended after the task had moved on"
     WAITING = "waiting", "Waits: the next attempt goes on"
+    POSTPONED = "postponed", "Put off: the other side is down"
 
 
 class TaskAttempt(Record):
@@ -74,3 +75,50 @@ class Effect(Record):
 
     def __str__(self) -> str:
         return f"{self.step}: {self.outcome}"
+
+
+class Breaker(Record):
+    """The circuit breaker of one destination; the rules are in pao/clients/breaker.py, whose `State` is stored here."""
+
+    destination = models.CharField(max_length=300, help_text="Scheme, host and port.")
+    failures = models.PositiveIntegerField(default=0, help_text="Counted since then, without an answer between them.")
+    counted_since = models.DateTimeField(null=True, blank=True)
+    opened_at = models.DateTimeField(null=True, blank=True, help_text="Empty while it is closed.")
+    retry_at = models.DateTimeField(null=True, blank=True, help_text="From then on one call is let through.")
+    failed_trials = models.PositiveIntegerField(default=0, help_text="In a row; each makes the pause longer.")
+    trial_of = models.CharField(max_length=127, blank=True, default="", help_text="Who makes the trial now.")
+    trial_ends_at = models.DateTimeField(null=True, blank=True, help_text="After that the trial counts for nothing.")
+    last_cause = models.CharField(max_length=300, blank=True, default="")
+    last_failed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["destination"]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "destination"], name="breaker_destination_unique"),
+            models.CheckConstraint(
+                condition=models.Q(opened_at__isnull=True) | models.Q(retry_at__isnull=False),
+                name="breaker_open_has_retry",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["destination"], condition=models.Q(opened_at__isnull=False), name="breaker_open"),
+        ]
+
+    def __str__(self) -> str:
+        return self.destination
+
+
+class Postponement(Record):
+    """A task's waiting, in the queue, for a destination that is down; of the newest time only (F46)."""
+
+    task = models.OneToOneField(FulfillmentTask, on_delete=models.CASCADE, related_name="postponement")
+    attempt = models.PositiveIntegerField(help_text="The attempt that waits; at any other the waiting is over.")
+    waits_for = models.CharField(max_length=300, help_text="Scheme, host and port.")
+    since = models.DateTimeField(help_text="When the first of several in a row began.")
+    not_before = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["waits_for", "not_before"], name="postponement_by_destination")]
+
+    def __str__(self) -> str:
+        return f"{self.task_id} waits for {self.waits_for}"

@@ -13,9 +13,10 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db.models import Case, DurationField, ExpressionWrapper, F, Value, When
+from django.db.models import Case, DurationField, Exists, ExpressionWrapper, F, OuterRef, Value, When
 from django.db.models.functions import Now
 
+from fulfillment.models import Postponement
 from fulfillment.recovery import take_back
 from pao.core.errors import QueueUnavailable
 from queueops import sqs
@@ -108,7 +109,15 @@ def _lost_messages() -> list[tuple[uuid.UUID, int, int]]:
     patience = Case(
         When(sends__gte=MOST_SENDS, then=Value(timedelta(seconds=settings.PAO_LEASE_SECONDS))), default=longer
     )
-    overdue = FulfillmentTask.objects.filter(state="queued", queued_at__lt=Now() - patience).order_by("queued_at")
+    # What waits for a destination that is down waits on purpose; its patience begins when its turn has come (F46).
+    put_off = Postponement.objects.filter(
+        task=OuterRef("pk"), attempt=OuterRef("attempt"), not_before__gte=Now() - OuterRef("patience")
+    )
+    overdue = (
+        FulfillmentTask.objects.annotate(patience=patience)
+        .filter(~Exists(put_off), state="queued", queued_at__lt=Now() - F("patience"))
+        .order_by("queued_at")
+    )
     candidates = list(overdue.values_list("pk", "attempt", "sends")[:BATCH])
     return candidates[: max(_messages_missing(), 0)] if candidates else []
 

@@ -9,6 +9,7 @@ import traceback
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 
 import structlog
 from django.conf import settings
@@ -17,12 +18,14 @@ from django.db import transaction
 from fulfillment import outputs
 from fulfillment.actions.protocol import Outcome, Reference
 from fulfillment.actions.registry import action_type
+from fulfillment.breakers import Outage
 from fulfillment.conditions import unmet_condition
 from fulfillment.context import TaskScope, action_context, load_scope
 from fulfillment.handover import config_of
 from fulfillment.journal import TaskJournal
 from fulfillment.models import AttemptOutcome, TaskAttempt
-from fulfillment.reconcile import run_settled
+from fulfillment.postponements import next_turn
+from fulfillment.postponing import run_unless_down
 from fulfillment.recovery import take_back
 from fulfillment.storing import patiently
 from fulfillment.waits import wait_of
@@ -35,6 +38,7 @@ from requests_app import progress, sealing
 from requests_app.domain.reasons import from_error
 from requests_app.domain.waits import Wait
 from requests_app.models import FulfillmentTask
+from requests_app.postpone import postpone
 
 # Part of an attempt in which calls may last; the rest is for recording, before the hard limit ends the process.
 CALLING_SHARE = 0.8
@@ -89,7 +93,7 @@ def _do(task: FulfillmentTask, lease: progress.Lease, *, deadline: float) -> End
             return skipped
         config = config_of(task, scope)
         context = action_context(task, scope, journal, deadline=deadline)
-        outcome = run_settled(action_type(task.action_type), config, context, journal)
+        outcome = run_unless_down(action_type(task.action_type), config, context, journal)
         if outcome.wait is not None:
             return _suspended(task, lease, journal, outcome, outcome.wait)
         return _success(task, lease, scope, journal, outcome)
@@ -160,10 +164,20 @@ def _failure(lease: progress.Lease, journal: TaskJournal, error: PaoError) -> En
     references = _stored(journal, tuple(error.facts.get("references") or ()))
     if not isinstance(error, OutcomeUnknown):
         journal.refused(lease.attempt)
+    if outage := error.facts.get("outage"):
+        return _postponed(lease, outage, references)
     reason = from_error(error)
     reason = replace(reason, sentence=journal.masked(reason.sentence))
     return Ending(
         AttemptOutcome.FAILED, lambda: progress.fail(lease, reason=reason, references=references), reason.as_dict()
+    )
+
+
+def _postponed(lease: progress.Lease, outage: Outage, references: list[dict[str, str]]) -> Ending:
+    turn = partial(next_turn, waits_for=outage.destination, wait=outage.wait)
+    return Ending(
+        AttemptOutcome.POSTPONED,
+        lambda: postpone(lease, cause=outage.words(), next_turn=turn, references=references),
     )
 
 

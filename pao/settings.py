@@ -155,6 +155,15 @@ PAO_HTTP_READ_SECONDS = env.number("PAO_HTTP_READ_SECONDS", 30, "Longest wait fo
 PAO_HTTP_MAX_BYTES = env.integer(
     "PAO_HTTP_MAX_BYTES", 1_048_576, "Most bytes of an answer that are read.", least=1024, most=104_857_600
 )
+PAO_BREAKER_FAILURES = env.integer(
+    "PAO_BREAKER_FAILURES", 5, "Failures in a row after which a destination counts as down.", least=1, most=1000
+)
+PAO_BREAKER_PAUSE_SECONDS = env.number(
+    "PAO_BREAKER_PAUSE_SECONDS", 30, "First pause before one call tries what is down.", least=0.1, most=300
+)
+PAO_BREAKER_WAIT_SECONDS = env.number(
+    "PAO_BREAKER_WAIT_SECONDS", 3600, "How long a task waits for what is down, at most.", least=1, most=604_800
+)
 PAO_SEALING_KEYS = env.keys(
     "PAO_SEALING_KEYS",
     ["cGFvLWRldmVsb3BtZW50LW9ubHktc2VhbGluZy1rZXk="] if DEBUG else [],

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db.models import Expression
+from django.db.models.functions import Now
 
 from pao.core.context import correlation_id
 from queueops.models import OutboxMessage
@@ -43,3 +44,9 @@ def put(
         correlation_id=correlation_id.get(),
         **({} if not_before is None else {"not_before": not_before}),
     )
+
+
+def hasten(deduplication_ids: Sequence[str]) -> None:
+    """Let messages leave now that were to leave later; nothing becomes of those that were sent."""
+    later = OutboxMessage.objects.filter(deduplication_id__in=deduplication_ids, sent_at__isnull=True)
+    later.filter(not_before__gt=Now()).update(not_before=Now())

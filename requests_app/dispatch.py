@@ -1,7 +1,7 @@
 """The only sender of task messages: what may run now gets exactly one live message."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pao.core.context import SYSTEM, Principal
@@ -33,6 +33,11 @@ def send(request: ResourceRequest, task: FulfillmentTask, *, not_before: outbox.
         deduplication_id=deduplication_id(task),
         not_before=not_before,
     )
+
+
+def hasten(tasks: Iterable[FulfillmentTask]) -> None:
+    """Let messages of queued tasks leave now that were to leave later."""
+    outbox.hasten([deduplication_id(task) for task in tasks])
 
 
 def group_of(request: ResourceRequest, task: FulfillmentTask) -> str:

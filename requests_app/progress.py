@@ -32,7 +32,7 @@ from requests_app.models import FulfillmentTask, LogLevel, Origin, ResourceReque
 
 MOST_LOSSES = 3
 _LIVE = {TaskState.QUEUED, TaskState.PROCESSING}
-_UNDER_WAY = {RequestState.PROCESSING, RequestState.ESCALATED}
+_WHY_UNDER_WAY = {RequestState.PROCESSING: reasons.STARTED, RequestState.ESCALATED: reasons.ESCALATED}
 
 
 class Claim(Enum):
@@ -67,8 +67,10 @@ def start(lease: Lease) -> Claim:
                 return Claim.MOVED_ON
             if request.state not in REQUEST_ACTIVE:
                 return _turn_away(request, task)
-            if request.state not in _UNDER_WAY:
+            if request.state not in _WHY_UNDER_WAY:
                 transitions.move_request(request, RequestEvent.START, reason=reasons.STARTED, by=SYSTEM)
+            elif request.state_reason.get("code") == reasons.CIRCUIT_OPEN:
+                transitions.explain(request, _WHY_UNDER_WAY[RequestState(request.state)])
             transitions.move_task(
                 request,
                 task,

@@ -10,6 +10,7 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from catalog import cache
+from fulfillment import breakers
 from pao.core.context import correlation_id
 from tests.factories import UserFactory
 
@@ -52,6 +53,12 @@ def _own_catalog() -> Iterator[None]:
     cache.clear()
     yield
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _own_breakers() -> None:
+    """Know nothing of the destinations that were down in another test."""
+    breakers.seen.forget()
 
 
 @pytest.fixture

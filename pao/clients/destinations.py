@@ -62,8 +62,13 @@ class Target:
     path: str
 
     def __str__(self) -> str:
+        return f"{self.origin}{self.path}"
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port: what fails, and works again, as one."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}{self.path}"
+        return f"{self.scheme}://{host}:{self.port}"
 
     def covers(self, other: "Target") -> bool:
         """Whether `other` is the same origin, and its path this one or below it, at a border between segments."""

@@ -6,6 +6,8 @@ even a kept-alive connection that the other side closed in the same instant (rul
 there are no retries below the caller, and a connection that has idled for a few seconds is not used again, because
 servers close such connections and the race with that would leave needless unknown outcomes.
 
+What goes to a destination that is down may be held back by a gate, which hears of every call how it went (F46).
+
 Where a call may go is decided by a policy that every call must name: before the call by its address, and at the moment
 of connecting by the address that its host resolved to, which is then the one connected to (B51, B53).
 
@@ -29,7 +31,7 @@ import urllib3
 from django.conf import settings
 from requests.adapters import HTTPAdapter
 
-from pao.clients import exchanges, redaction, wire
+from pao.clients import exchanges, gate, redaction, wire
 from pao.clients.answers import Answer, retry_after_seconds, storable
 from pao.clients.exchanges import Exchanged
 from pao.clients.wire import Exchange, Limits, Policy
@@ -79,7 +81,7 @@ class HttpDoor:
         raised rather than returned: 3xx and 4xx as `CallRefused`, 5xx and a 2xx whose body is not whole as
         `OutcomeUnknown`; a redirect is never followed. Raises `ConnectFailed` when nothing was sent, `OutcomeUnknown`
         when there was no answer after sending, `TemplateError` for a header that HTTP cannot carry (B50), and what the
-        policy raises. Facts of an error: code, status, words (masked), retry_after.
+        policy and the gate (`CircuitOpen`) raise. Facts of an error: code, status, words (masked), retry_after.
         """
         prepared = self._prepared(method, url, headers, params, json_bytes(json) if json is not None else body)
         policy.check(url)
@@ -90,10 +92,13 @@ class HttpDoor:
             total = min(total, max(not_after - began, 0.0))
         exchange = Exchange(policy, self.limits, began + total)
         secrets = redaction.secrets_in(prepared.headers)
-        with _failures_told(exchange, prepared, secrets, began):
-            if not_after is not None and not_after - began < LEAST_SECONDS:
-                raise TimeoutError("too little time is left in this attempt to begin a call")
-            answer = self._exchanged(prepared, exchange, began)
+        usual = min(self.limits.connect_seconds, self.limits.read_seconds)
+        with gate.passing(prepared.url or "", seconds=total, usual_seconds=usual) as tell_status:
+            with _failures_told(exchange, prepared, secrets, began):
+                if not_after is not None and not_after - began < LEAST_SECONDS:
+                    raise TimeoutError("too little time is left in this attempt to begin a call")
+                answer = self._exchanged(prepared, exchange, began)
+            tell_status(answer.status)
         told = _exchanged(prepared, secrets, answer.elapsed_ms, answer=answer)
         log.info("external.answer", method=method, url=told.place, status=answer.status, elapsed_ms=answer.elapsed_ms)
         shown = redaction.masked_url(prepared.url or "", secrets)
@@ -242,13 +247,20 @@ def _failures_told(
         cause = redaction.masked_text(_cause(error), secrets, 300)
         _exchanged(prepared, secrets, round((clock.monotonic() - began) * 1000), trouble=cause)
         log.warning("external.failure", call=what, sent=exchange.sent, cause=cause)
+        facts: dict[str, Any] = {"cause": cause, "timed_out": isinstance(_innermost(error), TimeoutError)}
         if exchange.sent:
-            raise OutcomeUnknown(f"{what} was sent, and no whole answer came back: {cause}.", cause=cause) from error
-        raise ConnectFailed(f"{what} could not be sent: {cause}. Nothing happened there.", cause=cause) from error
+            raise OutcomeUnknown(f"{what} was sent, and no whole answer came back: {cause}.", **facts) from error
+        raise ConnectFailed(f"{what} could not be sent: {cause}. Nothing happened there.", **facts) from error
 
 
 def _cause(error: BaseException) -> str:
-    """Return the plainest words for what went wrong: those of the innermost error that this one was made of.
+    """Return the plainest words for what went wrong."""
+    innermost = _innermost(error)
+    return (getattr(innermost, "strerror", None) or str(innermost) or type(innermost).__name__).rstrip(".")
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Return the error that all the others were made of.
 
     Its context is not asked: it leads out of the call, to whatever the caller is handling at the moment.
     """
@@ -257,7 +269,7 @@ def _cause(error: BaseException) -> str:
         seen.add(id(error))
         inner = [error.__cause__, getattr(error, "reason", None), *error.args]
         error = next((one for one in inner if isinstance(one, BaseException)), error)
-    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).rstrip(".")
+    return error
 
 
 def _raise_for(answer: Answer, what: str, classes: Container[int], secrets: Sequence[str]) -> None:

@@ -26,6 +26,7 @@
     ├── LeaseLost               another worker, or a person, has taken the task over
     └── ActionFailed            an action did not reach its end
         ├── ConnectFailed         certain: nothing happened outside
+        │   └── CircuitOpen         the other side is down, so that nothing is sent to it for a while
         ├── CallRefused           certain: the other side said no
         ├── JobFailed             what was begun outside has failed there
         ├── WaitTimedOut          what was begun outside did not end in time
@@ -350,6 +351,14 @@ class ConnectFailed(ActionFailed):
 
     code = "CONNECT_FAILED"
     next_step = "Nothing happened outside. Retry when the service is reachable."
+
+
+class CircuitOpen(ConnectFailed):
+    """The other side is down; nothing is sent to it for a while."""
+
+    code = "CIRCUIT_OPEN"
+    next_step = "Nothing was sent. Repeat the call when the other side answers again."
+    retryable = True
 
 
 class CallRefused(ActionFailed):

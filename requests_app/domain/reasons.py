@@ -1,6 +1,7 @@
 """Why something is in the state it is in: a code, a sentence, and what to do next. Nobody sees "stuck" without why."""
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 from pao.core.errors import PaoError
 
@@ -71,6 +72,8 @@ DEAD_LETTERED = Reason(
 )
 
 
+CIRCUIT_OPEN = "CIRCUIT_OPEN"
+
 ESCALATED = Reason(
     "ESCALATED",
     "What failed, and what waited for it, is handed over to people by ticket.",
@@ -92,6 +95,25 @@ COUNT_AS_DONE = (CONDITION_FALSE, SKIPPED_BY_HAND)
 def waits(what: str) -> Reason:
     """Return the reason of a task that waits; `what` says for what, in words that end a sentence."""
     return Reason("WAITS", f"Waits for {what}.", "Nothing: it goes on by itself, and fails when it takes too long.")
+
+
+def postponed(cause: str, again: datetime, ends: datetime) -> Reason:
+    """Return the reason of a task that waits for a destination that is down; `cause` is a sentence (F46)."""
+    return Reason(
+        CIRCUIT_OPEN,
+        f"{cause} Nothing was called. It is tried again at {again:%H:%M:%S} UTC.",
+        "Nothing: it starts by itself when the other side works. "
+        f"If that takes until {ends:%Y-%m-%d %H:%M} UTC, a person decides.",
+    )
+
+
+def waited_too_long(cause: str, since: datetime) -> Reason:
+    """Return the reason of a task that has waited for a destination longer than it may."""
+    return Reason(
+        CIRCUIT_OPEN,
+        f"{cause} Nothing was called, although it has waited since {since:%Y-%m-%d %H:%M} UTC.",
+        "Retry when the other side works: it waits anew if it must. Or escalate, or abort.",
+    )
 
 
 def condition_false(sentence: str) -> Reason:

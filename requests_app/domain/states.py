@@ -63,6 +63,7 @@ class TaskEvent(StrEnum):
     COMPLETE = "complete"
     FAIL = "fail"
     RECOVER = "recover"
+    POSTPONE = "postpone"
     HOLD = "hold"
     STICK = "stick"
     REDRIVE = "redrive"
@@ -108,6 +109,7 @@ TASK_MOVES: Mapping[tuple[TaskState, TaskEvent], TaskState] = {
     (_T.PROCESSING, _TE.SKIP): _T.SKIPPED,
     (_T.PROCESSING, _TE.FAIL): _T.FAILED,
     (_T.PROCESSING, _TE.RECOVER): _T.QUEUED,
+    (_T.PROCESSING, _TE.POSTPONE): _T.QUEUED,
     (_T.QUEUED, _TE.HOLD): _T.PENDING,
     (_T.QUEUED, _TE.STICK): _T.STUCK,
     (_T.PROCESSING, _TE.STICK): _T.STUCK,

@@ -18,7 +18,6 @@ NAMES = re.compile(r"\bF\d\d\b")
 
 # Rows that no test shows, and why. The list only becomes shorter.
 NOT_SHOWN = {
-    "F46": "there is no circuit breaker: a call to what is down for long fails like any other (F41)",
     "F67": "there is no report of tickets without a row; messages without one are F28",
 }
 

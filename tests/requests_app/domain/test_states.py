@@ -56,6 +56,7 @@ TASKS = """
     processing  fail      failed
     processing  skip      skipped
     processing  recover   queued
+    processing  postpone  queued
     processing  stick     stuck
     waiting     resume    queued
     waiting     expire    failed
