@@ -34,7 +34,8 @@ SHORT: Mapping[str, str] = {
     "PAO_CATALOG_POLL_SECONDS": "0",
     "PAO_LOG_FORMAT": "json",
 }
-LONGEST_SECONDS = 20.0
+LONGEST_SECONDS = 60.0
+REST_SECONDS = 30.0
 _TEMPLATE = "pao_before"
 
 
@@ -120,7 +121,7 @@ class Trial:
         """Return the state of a request."""
         return str(self.rows("SELECT state FROM requests_resourcerequest WHERE id = %s", request)[0][0])
 
-    def rests(self, request: str, seconds: float = LONGEST_SECONDS) -> str:
+    def rests(self, request: str, seconds: float = REST_SECONDS) -> str:
         """Wait until a request has ended or failed, and return its state; "" when it does neither in time."""
         rested = self.until(lambda: self.state(request) in {*ENDED, "failed"}, seconds)
         return self.state(request) if rested else ""

@@ -23,7 +23,7 @@ def strike(rig: Rig) -> None:
     """Let blows fall, one after another, until it is over; afterwards every door is whole again."""
     names, weights = [name for name, _, _ in BLOWS], [weight for _, weight, _ in BLOWS]
     blows = {name: blow for name, _, blow in BLOWS}
-    while not rig.over.wait(rig.chance.uniform(0.3, 1.2)):
+    while not rig.over.wait(rig.chance.uniform(0.5, 2.0)):
         [name] = rig.chance.choices(names, weights)
         blows[name](rig)
         rig.blows[name] += 1

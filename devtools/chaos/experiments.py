@@ -144,16 +144,16 @@ def woken_too_late(trial: Trial) -> None:
     """A worker freezes after its intent; a person decides meanwhile, another worker does it; the first wakes (F49)."""
     trial.web()
     request = trial.submit()
-    frozen = trial.one_task(request, "worker.after_intent=sleep:60")
+    frozen = trial.one_task(request, "worker.after_intent=sleep:45")
     trial.until(lambda: trial.rows(_CALLING, trial.task(request)) == CALLS)
     frozen.freeze()
     trial.relay()
     trial.worker()
-    if trial.rests(request) == "failed":
-        trial.operator.deny_effect(request, "nothing is there")
-        trial.until(lambda: trial.state(request) == "completed")
+    trial.must(trial.rests(request) == "failed", "the request did not wait for a person")
+    trial.operator.deny_effect(request, "nothing is there")
+    trial.until(lambda: trial.state(request) == "completed")
     frozen.thaw()
-    trial.until(lambda: not frozen.running, 60.0)
+    trial.until(lambda: not frozen.running, 90.0)
     trial.count()
 
 
@@ -176,7 +176,7 @@ def dead_letter(trial: Trial) -> None:
     drained = trial.relay("drain.before_delete=kill")
     trial.until(lambda: not drained.running)
     trial.relay()
-    kept = trial.until(lambda: trial.rows("SELECT count(*) FROM queueops_deadletter") == [(1,)], 12.0)
+    kept = trial.until(lambda: trial.rows("SELECT count(*) FROM queueops_deadletter") == [(1,)], 20.0)
     trial.must(kept, "1 dead letter that is in no book")
 
 

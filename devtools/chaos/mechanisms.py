@@ -157,9 +157,9 @@ MECHANISMS: Mapping[str, Mechanism] = {
         "a worker that wakes too late sends nothing",
         (
             Change(
-                "fulfillment.runner",
-                "deadline=monotonic() + settings.PAO_TASK_SECONDS * CALLING_SHARE",
-                "deadline=monotonic() + 3600",
+                "pao.clients.http",
+                "        policy.check(url)\n",
+                "        policy.check(url)\n        not_after = None\n",
             ),
         ),
     ),

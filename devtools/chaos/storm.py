@@ -13,7 +13,7 @@ from devtools.chaos.rig import Rig
 from devtools.client import PaoClient
 from devtools.demo import BUNDLE, BUNDLE_FORM, INSTANT
 
-SETTLE_SECONDS = 240.0
+SETTLE_SECONDS = 120.0
 AUTOMATIC_SHARE = 0.2
 SHOW_EVERY = 50
 
@@ -26,7 +26,7 @@ class Plan:
     strike: Callable[[Rig], None]
     submitters: int = 4
     pause_seconds: float = 0.6  # the longest between two submissions of one client
-    blows_per_request: float = 0.6
+    blows_per_request: float = 0.5
     cheap: bool = False  # one ticket for each request, instead of bundles of three and calls
     people: bool = True
 
@@ -61,10 +61,14 @@ def storm(rig: Rig, plan: Plan) -> None:
 
 
 def wait_until_quiet(rig: Rig) -> None:
-    """Wait until nothing is under way any more, or SETTLE_SECONDS have passed."""
-    deadline = time.monotonic() + SETTLE_SECONDS
-    while count(rig.deployment, rig.accepted).under_way and time.monotonic() < deadline:
-        time.sleep(0.5)
+    """Wait until nothing is under way any more, or for SETTLE_SECONDS nothing more has come to rest."""
+    least, deadline = None, 0.0
+    while under_way := count(rig.deployment, rig.accepted).under_way:
+        if least is None or under_way < least:
+            least, deadline = under_way, time.monotonic() + SETTLE_SECONDS
+        if time.monotonic() > deadline:
+            return
+        time.sleep(1.0)
 
 
 def _submit(rig: Rig, plan: Plan, number: int, automatic: bool) -> None:  # noqa: FBT001 - a row of the plan
