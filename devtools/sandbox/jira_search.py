@@ -120,6 +120,10 @@ def _token_start(token: Any) -> int:
 def _holds(ticket: Ticket, field: str, values: tuple[str, ...]) -> bool:
     if field == "labels":
         return bool(set(values) & set(ticket.labels))
+    if field == "creator":
+        return jql.ME in values  # one user makes every ticket here
+    if field == "created":
+        return ticket.created >= clock.now().timestamp() - jql.seconds(values[0])
     own = {"project": {ticket.project}, "key": {ticket.key, str(ticket.id)}, "status": {ticket.status}}[field]
     return bool({value.upper() for value in values} & {value.upper() for value in own})
 

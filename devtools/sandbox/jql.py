@@ -1,4 +1,4 @@
-"""The part of JQL that PAO needs: field = value and field in (…), joined by AND, then ORDER BY."""
+"""The part of JQL that PAO needs: field = value, field in (…), created >= age, joined by AND, then ORDER BY."""
 
 import re
 from dataclasses import dataclass
@@ -12,9 +12,14 @@ FIELDS = {
     "issuekey": "key",
     "id": "key",
     "status": "status",
+    "creator": "creator",
+    "created": "created",
 }
+ME = "currentUser()"
+AGE = re.compile(r"-([0-9]{1,5})([mhdw])")
+AGE_SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 ORDERS = {"created", "updated", "key", "id", "project"}
-TOKEN = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([=(),]|!=|[^\s=(),!"']+))""")
+TOKEN = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([=(),]|!=|>=|[^\s=(),!"']+))""")
 
 
 class JqlError(ValueError):
@@ -87,6 +92,8 @@ def _condition(tokens: list[_Token]) -> tuple[str, tuple[str, ...]]:
     if field is None:
         raise JqlError(f"Field '{name.text}' does not exist or you do not have permission to view it.")
     operator = _next(tokens, "an operator")
+    if field == "created":
+        return field, (_age(operator, tokens),)
     if operator.is_word("="):
         return field, (_value(tokens),)
     if not operator.is_word("in") or not _next(tokens, "'('").is_word("("):
@@ -99,10 +106,28 @@ def _condition(tokens: list[_Token]) -> tuple[str, tuple[str, ...]]:
     return field, tuple(values)
 
 
+def _age(operator: _Token, tokens: list[_Token]) -> str:
+    if not operator.is_word(">="):
+        raise JqlError("Error in the JQL Query: the sandbox knows only '>=' after 'created'.")
+    value = _value(tokens)
+    if AGE.fullmatch(value) is None:
+        raise JqlError(f"Date value '{value}' for field 'created' is invalid. The sandbox knows ages such as '-30d'.")
+    return value
+
+
+def seconds(age: str) -> int:
+    """Return how many seconds an age such as -30d goes back."""
+    number, unit = age[1:-1], age[-1]
+    return int(number) * AGE_SECONDS[unit]
+
+
 def _value(tokens: list[_Token]) -> str:
     token = _next(tokens, "a value")
     if token.is_word("=", "(", ")", ",", "and", "or", "order", "!="):
         raise JqlError(f"Error in the JQL Query: '{token.text}' is no value. Put it in quotes.")
+    if token.is_word("currentuser") and [one.text for one in tokens[:2]] == ["(", ")"]:
+        del tokens[:2]
+        return ME
     return token.text
 
 

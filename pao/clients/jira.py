@@ -7,10 +7,10 @@ Errors speak JIRA's own words. A call that only reads can never leave anything u
 import base64
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, TypeVar
 from urllib.parse import quote
 
 from django.conf import settings
@@ -28,6 +28,9 @@ BLOCKS = "Blocks"
 EPIC_LINK = "com.pyxis.greenhopper.jira:gh-epic-link"
 PATIENCE_SECONDS = 20.0
 MOST_WAITS = 5
+PAGE = 100
+"""Tickets on one page of a search."""
+Parsed = TypeVar("Parsed")
 
 _KEY = re.compile(r"[A-Z][A-Z0-9_]+-[0-9]+", re.ASCII)
 _REJECTED = re.compile(r"won'?t|declin|reject|cancel|duplicate|invalid|cannot reproduce|abandon", re.IGNORECASE)
@@ -45,6 +48,15 @@ class Issue(TypedDict):
     key: str
     id: str
     url: str
+
+
+@dataclass(frozen=True)
+class Written:
+    """A ticket that PAO's user wrote: its labels, and when (as JIRA says it)."""
+
+    issue: Issue
+    labels: tuple[str, ...]
+    created: str
 
 
 @dataclass(frozen=True)
@@ -113,6 +125,25 @@ class JiraClient:
         query = {"jql": f'labels = "{quoted}" ORDER BY created ASC', "fields": ["summary"], "maxResults": 50}
         return self._searched(query, not_after)
 
+    def written_since(self, days: int) -> Iterator[list[Written]]:
+        """Yield, page by page and oldest first, the tickets that PAO's user created within the last `days`.
+
+        JIRA searches labels by whole words only, so what they begin with is the caller's to look at. Raises
+        `ConnectFailed` when JIRA answers with something else than pages of tickets.
+        """
+        query: dict[str, Any] = {
+            "jql": f'creator = currentUser() AND created >= "-{days}d" ORDER BY created ASC',
+            "fields": ["labels", "created"],
+            "maxResults": PAGE,
+        }
+        place: dict[str, Any] | None = {}
+        while place is not None:
+            found = self._page(query | place, None)
+            yield self._parsed(found, self._written)
+            place, before = _next_place(found), place
+            if place is not None and place == before:
+                raise ConnectFailed("JIRA gave the same page of a search again. Nothing was changed.")
+
     def issue(self, key: str, fields: str, *, not_after: float | None = None) -> Mapping[str, Any]:
         """Return the named fields (with commas between) of a ticket; raises `CallRefused` when there is none to see."""
         read = self._read("GET", f"/issue/{quote(key, safe='')}", params={"fields": fields}, not_after=not_after)
@@ -154,23 +185,31 @@ class JiraClient:
         return f"{self.url}/browse/{key}"
 
     def _searched(self, query: Mapping[str, Any], not_after: float | None) -> list[Issue]:
-        if self.api_version != "2":
-            return self._issues(self._read("POST", "/search/jql", json=query, not_after=not_after))
+        return self._parsed(self._page(query, not_after), self._issue)
+
+    def _page(self, query: Mapping[str, Any], not_after: float | None) -> Any:
+        by_token = {name: value for name, value in query.items() if name != "startAt"}
+        if self.api_version != "2" or "nextPageToken" in query:
+            return self._read("POST", "/search/jql", json=by_token, not_after=not_after)
         try:
-            return self._issues(self._read("POST", "/search", json=query, not_after=not_after))
+            return self._read("POST", "/search", json=query, not_after=not_after)
         except CallRefused as refusal:
             # Cloud has withdrawn this path, for version 2 of its API too.
             if refusal.facts.get("status") not in {404, 410}:
                 raise
-        return self._issues(self._read("POST", "/search/jql", json=query, not_after=not_after))
+        return self._read("POST", "/search/jql", json=by_token, not_after=not_after)
 
-    def _issues(self, found: Any) -> list[Issue]:
+    def _parsed(self, found: Any, parse: Callable[[Any], Parsed]) -> list[Parsed]:
         try:
-            return [self._issue(issue) for issue in found["issues"]]
+            return [parse(issue) for issue in found["issues"]]
         except (ValueError, KeyError, TypeError) as error:
             raise ConnectFailed(
                 "JIRA answered a search with something else than tickets. Nothing was changed."
             ) from error
+
+    def _written(self, data: Any) -> Written:
+        fields = data["fields"]
+        return Written(self._issue(data), tuple(map(str, fields["labels"])), str(fields["created"]))
 
     def _issue(self, data: Any) -> Issue:
         key = str(data["key"])
@@ -219,6 +258,16 @@ class JiraClient:
     def _headers(self, has_body: bool) -> dict[str, str]:  # noqa: FBT001 - one flag of a private helper
         kind = {"Content-Type": "application/json"} if has_body else {}
         return {"Accept": "application/json", "Authorization": self._authorization, **kind}
+
+
+def _next_place(found: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return where the page behind this one begins, by token or, as version 2 has it, by number; None at the end."""
+    if token := found.get("nextPageToken"):
+        return {"nextPageToken": token}
+    start, total, size = found.get("startAt"), found.get("total"), len(found["issues"])
+    if isinstance(start, int) and isinstance(total, int) and size and start + size < total:
+        return {"startAt": start + size}
+    return None
 
 
 def from_settings() -> JiraClient:

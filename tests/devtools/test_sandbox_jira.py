@@ -199,6 +199,10 @@ QUERIES: list[tuple[str, list[str]]] = [
     ("key = OPS-1", ["OPS-1"]),
     ("project = DBA and status = Done", []),
     ('labels = "no such"', []),
+    ("creator = currentUser() AND project = OPS", ["OPS-1"]),
+    ("creator = somebody", []),
+    ('creator = CURRENTUSER() and created >= "-30d" ORDER BY created ASC', ["DBA-1", "DBA-2", "OPS-1"]),
+    ("created >= -0m", []),
 ]
 
 
@@ -228,6 +232,10 @@ NO_QUERIES = [
     "project = DBA order by x",
     "project = DBA order by key key",
     "key = NO-1",
+    "created = -30d",
+    'created >= "last week"',
+    "created >=",
+    "creator = currentUser(",
 ]
 
 

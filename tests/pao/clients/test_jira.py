@@ -59,6 +59,22 @@ def test_a_ticket_is_created_found_linked_and_read(client: JiraClient, sandbox: 
     assert link["type"]["name"] == "Blocks"
 
 
+def test_what_pao_wrote_is_listed_page_by_page(
+    client: JiraClient, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every page keeps the contract: by token, and by number in version 2."""
+    monkeypatch.setattr(jira, "PAGE", 2)
+    assert list(client.written_since(7)) == [[]]
+    made = [client.create_issue(_fields(client, labels=[f"pao-task-{number}"])) for number in range(3)]
+
+    pages = list(client.written_since(7))
+
+    assert [[one.issue for one in page] for page in pages] == [made[:2], made[2:]]
+    assert [one.labels for page in pages for one in page] == [("pao-task-0",), ("pao-task-1",), ("pao-task-2",)]
+    assert all(one.created[:2] == "20" for page in pages for one in page)
+    del sandbox
+
+
 @pytest.mark.parametrize(("status", "delivery"), [("To Do", "open"), ("In Progress", "open"), ("Done", "done")])
 def test_delivery(client: JiraClient, status: str, delivery: str) -> None:
     issue = client.create_issue(_fields(client))
@@ -92,6 +108,35 @@ def test_credentials(user: str, sent: str) -> None:
 
 
 # --- Against a server that misbehaves
+
+
+def _found(**more: Any) -> Answering:
+    issue = {"id": "10", "key": "DBA-1", "fields": {"labels": ["a"], "created": "2026-01-01T00:00:00.000+0000"}}
+    return answer(200, json.dumps({"issues": [issue], **more}).encode())
+
+
+def test_a_cloud_without_the_older_search_is_asked_by_token_with_version_2_too() -> None:
+    gone = answer(410, b'{"errorMessages": ["The requested API has been removed."]}')
+    with FaultServer([gone, _found(nextPageToken="t1"), _found()]) as server:
+        pages = list(_client(server.url, "2").written_since(1))
+    assert [len(page) for page in pages] == [1, 1]
+    assert [request.target.rpartition("/")[2] for request in server.requests] == ["search", "jql", "jql"]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        [_found(nextPageToken="t1"), _found(nextPageToken="t1"), _found()],  # the same place again, without end
+        [answer(200, b'{"issues": [{"id": "1", "key": "DBA-1"}]}')],  # no fields
+        [answer(200, b'{"issues": [{"id": "1", "key": "DBA-1", "fields": {"labels": null, "created": ""}}]}')],
+        [answer(200, b'{"issues": 3}')],
+        [answer(200, b"[]")],
+        [answer(500, b"broken")],
+    ],
+)
+def test_pages_that_are_none_end_the_search_with_an_error(bad: list[Answering]) -> None:
+    with FaultServer(bad) as server, pytest.raises(ConnectFailed):
+        list(_client(server.url).written_since(1))
 
 
 def _client(url: str, version: Version = "3", user: str = "u", waited: list[float] | None = None) -> JiraClient:
