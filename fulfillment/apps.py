@@ -11,8 +11,8 @@ class FulfillmentConfig(AppConfig):
     verbose_name = "Fulfilment"
 
     def ready(self) -> None:
-        """Say how intents are closed that a person settles."""
-        from fulfillment.journal import settle_by_hand
+        """Say how intents are closed that a person settles, and what attempts have left outside."""
+        from fulfillment.journal import settle_by_hand, traces_of
         from requests_app.settling import keep_intents
 
-        keep_intents(settle_by_hand)
+        keep_intents(settle_by_hand, traces_of)

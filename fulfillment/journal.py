@@ -3,8 +3,9 @@
 Actions mask by name what they write here; this masks by value what only the form, or an earlier task, knows (B60).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import structlog
 from django.db import transaction
@@ -16,6 +17,7 @@ from pao.clients.redaction import masked_value
 from pao.core.clock import now
 from pao.failpoints import failpoint
 from requests_app import loglines, progress
+from requests_app.domain.renewal import Traces
 from requests_app.models import FulfillmentTask
 
 log = structlog.get_logger(__name__)
@@ -32,8 +34,26 @@ def settle_by_hand(task: FulfillmentTask, found: Mapping[str, Any], evidence: st
     return Effect.objects.filter(pk__in=unanswered).update(**closed) if unanswered else 0
 
 
+def traces_of(tasks: Sequence[FulfillmentTask]) -> dict[UUID, Traces]:
+    """Return what the attempts of each task have left outside, by its key; in one query, without those of nothing."""
+    effects: dict[UUID, list[Effect]] = {}
+    for effect in Effect.objects.filter(task__in=[task.pk for task in tasks]).order_by("id"):
+        effects.setdefault(effect.task_id, []).append(effect)
+    return {task.pk: _traces(task, effects[task.pk]) for task in tasks if task.pk in effects}
+
+
+def _traces(task: FulfillmentTask, effects: list[Effect]) -> Traces:
+    return Traces(
+        finished=tuple(effect.description or effect.step for effect in effects if effect.outcome == _DONE),
+        unanswered=tuple(effect.description or effect.step for effect in _unanswered_of(task, effects)),
+    )
+
+
 def _unanswered(task: FulfillmentTask) -> list[Effect]:
-    effects = list(task.effects.order_by("id"))
+    return _unanswered_of(task, list(task.effects.order_by("id")))
+
+
+def _unanswered_of(task: FulfillmentTask, effects: list[Effect]) -> list[Effect]:
     finished = {effect.step for effect in effects if effect.outcome == _DONE}
     return [
         effect

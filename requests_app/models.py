@@ -96,6 +96,11 @@ class FulfillmentTask(Record):
     denied_attempts = models.PositiveIntegerField(
         default=0, help_text="Unanswered effects up to this attempt: a person confirmed that they did not happen."
     )
+    wakes_until = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="A worker was lost while it called: until then it may wake up, and nobody can deny its call (F49).",
+    )
     outputs = models.JSONField(default=dict)
     sealed_outputs = models.TextField(blank=True, default="", help_text="Encrypted secret outputs.")
     references = models.JSONField(default=list, help_text="What exists outside because of this task.")
@@ -162,6 +167,23 @@ class FulfillmentTask(Record):
 
     def __str__(self) -> str:
         return f"{self.sequence_index + 1}. {self.action_type} of {self.component_id or self.item_id}"
+
+
+class EarlierSnapshot(Record):
+    """What a request was to be done by until a person let it go on with a newer version of its entry."""
+
+    resource_request = models.ForeignKey(ResourceRequest, on_delete=models.CASCADE, related_name="earlier_snapshots")
+    entry_version = models.CharField(max_length=64)
+    commit = models.CharField(max_length=64)
+    snapshot = models.JSONField()
+    form_data = models.JSONField(help_text="As it was, before defaults of the newer form; secrets are masked.")
+    replaced_by = models.CharField(max_length=255, help_text="Who decided.")
+
+    class Meta:
+        ordering = ["resource_request", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.entry_version} at {self.commit[:12]}"
 
 
 class LogLevel(models.TextChoices):

@@ -7,7 +7,7 @@ and with the worker, that the caller believes (F22, F33, F53). What comes too la
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
@@ -234,16 +234,27 @@ def recover(task_id: uuid.UUID, attempt: int) -> bool:
         if task.attempt != attempt or task.state != TaskState.PROCESSING or not expired:
             return False
         losses = task.losses + 1
+        wakes_until = _wakes_until(task)
         lost = f"{task}: {reasons.WORKER_LOST.sentence}"
         loglines.add(task, lost, level=LogLevel.WARNING, losses=losses)
         if request.state == RequestState.ABORTED:
             _lose_aborted(request, task, losses)
         elif losses >= MOST_LOSSES:
-            _stick(request, task, reasons.LOST_TOO_OFTEN, losses=losses)
+            _stick(request, task, reasons.LOST_TOO_OFTEN, losses=losses, wakes_until=wakes_until)
         else:
-            _release(request, task, reasons.WORKER_LOST, sends=1, losses=losses)
+            _release(request, task, reasons.WORKER_LOST, sends=1, losses=losses, wakes_until=wakes_until)
             dispatch.send(request, task)
     return True
+
+
+def _wakes_until(task: FulfillmentTask) -> datetime | None:
+    """Return until when a lost worker may still make the call it had marked: two limits of an attempt after its lease.
+
+    By then its own deadline, or the hard limit of its process, has ended it, even if its clock was frozen, too (F49).
+    """
+    if not task.calling or task.lease_expires_at is None:
+        return task.wakes_until
+    return task.lease_expires_at + timedelta(seconds=2 * settings.PAO_TASK_SECONDS)
 
 
 def send_again(task_id: uuid.UUID, attempt: int, *, sends: int, most_sends: int) -> bool:

@@ -8,7 +8,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
 from pao.core.context import Principal
 from pao.core.errors import Forbidden, RequestNotFound
-from requests_app.domain.reasons import COUNT_AS_DONE, REPLACED
+from requests_app.domain.reasons import COUNT_AS_DONE, NOT_COUNTED
 from requests_app.domain.states import OWNERS_VERBS, REQUEST_END, RequestEvent, TaskState, allowed_verbs
 from requests_app.models import FulfillmentTask, LogLine, ResourceRequest
 
@@ -78,11 +78,12 @@ def progress_of(tasks: Sequence[FulfillmentTask]) -> dict[str, int]:
     """Return how many tasks there are, how many are completed, skipped, failed and stuck, and how many are done.
 
     Done is what is completed, and what was skipped because a condition does not hold or a person said so; what an abort
-    skipped is not. A task that was handed over is not counted: the ticket's task stands for it.
+    skipped is not. A task that was handed over, or that a newer version goes on without, is not counted: others stand
+    for it.
     """
     skipped = Counter(task.state_reason.get("code") for task in tasks if task.state == TaskState.SKIPPED)
     passed = sum(skipped[code] for code in COUNT_AS_DONE)
-    return _progress(Counter(task.state for task in tasks), passed, skipped[REPLACED])
+    return _progress(Counter(task.state for task in tasks), passed, sum(skipped[code] for code in NOT_COUNTED))
 
 
 def progress_by_request(requests: Iterable[ResourceRequest]) -> dict[uuid.UUID, dict[str, int]]:
@@ -97,7 +98,7 @@ def progress_by_request(requests: Iterable[ResourceRequest]) -> dict[uuid.UUID, 
     rows = tasks.values_list("resource_request", "state").annotate(
         count=Count("pk"),
         done=Count("pk", filter=Q(state=TaskState.SKIPPED, state_reason__code__in=COUNT_AS_DONE)),
-        handed_over=Count("pk", filter=Q(state=TaskState.SKIPPED, state_reason__code=REPLACED)),
+        handed_over=Count("pk", filter=Q(state=TaskState.SKIPPED, state_reason__code__in=NOT_COUNTED)),
     )
     for request_id, state, count, skipped_and_done, handed_over in rows:
         counts[request_id][state] = count

@@ -1,8 +1,13 @@
 """Retrying: failed, stuck and unprocessed tasks run again; completed ones stay, with their outputs."""
 
+import math
 import uuid
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
+
+from django.db.models import DurationField, ExpressionWrapper, F
+from django.db.models.functions import Now
 
 from pao.audit import facts
 from pao.core.context import Principal
@@ -22,7 +27,8 @@ def retry(
     """Run the halted tasks of a failed request again, with the snapshot it was accepted with; return the request.
 
     A task of unknown outcome is run again only when the person confirms that nothing happened outside (F48). Raises
-    `InvalidTransition` when the request has not failed, or that confirmation is missing.
+    `InvalidTransition` when the request has not failed, when that confirmation is missing, or when it comes too early
+    (F49; fact `retry_after`, in seconds).
     """
     with transitions.locked(pk=resource_request_id) as (request, tasks):
         transitions.move_request(request, RequestEvent.RETRY, reason=reasons.RETRY_ASKED, by=by)
@@ -49,6 +55,7 @@ def confirm_unknown(
                 state=request.state,
                 allowed=["retry with confirm_no_effect", "resolve", "escalate", "abort"],
             )
+        _must_sleep_for_good(request, task)
         facts.outcome_confirmed(
             task_id=task.pk,
             request_id=request.pk,
@@ -57,6 +64,25 @@ def confirm_unknown(
             by=by,
         )
         task.denied_attempts = task.attempt
+
+
+def _must_sleep_for_good(request: ResourceRequest, task: FulfillmentTask) -> None:
+    """Refuse the word that nothing happened while a worker that was lost at the call may still wake up (F49).
+
+    By the clock of the database (R5). What a worker reported itself has no such moment.
+    """
+    if task.wakes_until is None:
+        return
+    ahead = ExpressionWrapper(F("wakes_until") - Now(), output_field=DurationField())
+    left = FulfillmentTask.objects.filter(pk=task.pk).values_list(ahead, flat=True).get()
+    if left > timedelta():
+        raise InvalidTransition(
+            f"{task}: its worker was lost while it called, and may still wake up and make the call. "
+            f"That nothing happened can be confirmed from {task.wakes_until:%Y-%m-%d %H:%M:%S} UTC on.",
+            state=request.state,
+            allowed=["resolve", "escalate", "abort"],
+            retry_after=math.ceil(left.total_seconds()),
+        )
 
 
 def again(request: ResourceRequest, task: FulfillmentTask, *, reason: Reason, by: Principal, **changes: Any) -> None:

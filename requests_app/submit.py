@@ -10,7 +10,7 @@ from django.db import transaction
 
 from catalog import queries as catalog
 from catalog.domain import forms
-from catalog.domain.documents import Document, document_from
+from catalog.domain.documents import Bundle, Document, Form, document_from
 from pao.core.clock import now
 from pao.core.context import Principal, correlation_id
 from pao.core.errors import BadInput, FormChanged, ItemUnavailable
@@ -68,13 +68,10 @@ def draft(*, entry_id: str, form_data: Mapping[str, Any], by: Principal, form_ve
     if not planned:
         raise ItemUnavailable(f"{entry_id} has no actions to run.")
     request = _request(offer, document, taken.values, by)
-    return Draft(document, request, tuple(_task(request, task) for task in planned), taken.files)
+    return Draft(document, request, tuple(task_of(request, task) for task in planned), taken.files)
 
 
 def _request(offer: catalog.Offer, document: Document, values: Mapping[str, Any], by: Principal) -> ResourceRequest:
-    secrets = {
-        ".".join(path): value for path in forms.secret_paths(document.form) if (value := _at(values, path)) is not None
-    }
     correlation = correlation_id.get()
     if not correlation:
         raise BadInput("A request needs a correlation id; the door that received it sets one.")
@@ -91,9 +88,9 @@ def _request(offer: catalog.Offer, document: Document, values: Mapping[str, Any]
         owner_team=offer.owner_team,
         name=values["name"],
         form_data=forms.masked_values(document.form, values),
-        sealed_values=sealing.seal(secrets),
+        sealed_values=sealed_values(document.form, values),
         snapshot=offer.snapshot(),
-        mode=getattr(document, "mode", "sequential") if offer.kind == "CatalogBundle" else "sequential",
+        mode=mode_of(document),
         forced_manual=settings.PAO_FORCE_MANUAL,
         requester=by.id,
         requester_name=by.name,
@@ -101,6 +98,17 @@ def _request(offer: catalog.Offer, document: Document, values: Mapping[str, Any]
         requester_teams=list(by.teams),
         created_at=now(),
     )
+
+
+def sealed_values(form: Form, values: Mapping[str, Any]) -> str:
+    """Return what stands in the password fields of checked form data, sealed. Raises `SecretUnavailable`."""
+    secrets = {".".join(path): value for path in forms.secret_paths(form) if (value := _at(values, path)) is not None}
+    return sealing.seal(secrets)
+
+
+def mode_of(document: Document) -> str:
+    """Return whether the components of a document run one after another or side by side; an item has one."""
+    return document.mode if isinstance(document, Bundle) else "sequential"
 
 
 def _at(values: Mapping[str, Any], path: tuple[str, ...]) -> Any:
@@ -112,7 +120,8 @@ def _at(values: Mapping[str, Any], path: tuple[str, ...]) -> Any:
     return value
 
 
-def _task(request: ResourceRequest, planned: planner.PlannedTask) -> FulfillmentTask:
+def task_of(request: ResourceRequest, planned: planner.PlannedTask) -> FulfillmentTask:
+    """Return a planned task of a request as a row that is not stored yet and waits for its turn."""
     return FulfillmentTask(
         tenant=request.tenant,
         resource_request=request,

@@ -24,8 +24,8 @@ class ChangeShape(serializers.Serializer[Any]):
 
     path = serializers.CharField(help_text="Dotted, with [n] for places in lists.")
     change = serializers.ChoiceField(("added", "removed", "changed"))
-    before = serializers.JSONField(allow_null=True)
-    after = serializers.JSONField(allow_null=True)
+    before = serializers.JSONField(help_text="Null where there is nothing.")
+    after = serializers.JSONField(help_text="Null where there is nothing.")
 
 
 class DifferenceShape(serializers.Serializer[Any]):

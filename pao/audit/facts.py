@@ -82,6 +82,28 @@ def task_resolved(
     )
 
 
+def snapshot_replaced(
+    *,
+    request_id: uuid.UUID,
+    tenant: str,
+    before: dict[str, str],
+    after: dict[str, str],
+    documents: list[str],
+    tasks: dict[str, list[str]],
+    by: Principal,
+) -> None:
+    """A person let a request go on with a newer version: from which to which, what differs, what becomes of tasks."""
+    _record(
+        "request.snapshot_replaced",
+        by=by,
+        subject="request",
+        subject_id=request_id,
+        request_id=request_id,
+        tenant=tenant,
+        payload={"from": before, "to": after, "documents": documents, "tasks": tasks},
+    )
+
+
 def catalog_synced(*, sync_id: uuid.UUID, commit: str, status: str, counts: dict[str, int], by: Principal) -> None:
     """A sync of the catalog ended."""
     payload = {"commit": commit, "status": status, **counts}

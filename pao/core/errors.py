@@ -13,7 +13,8 @@
     ├── Conflict                the caller is right, the moment is wrong
     │   ├── InvalidTransition     · ItemUnavailable       · FormChanged
     │   ├── IdempotencyInProgress · SyncInProgress
-    │   └── PreconditionFailed    · StaleMessage
+    │   ├── PreconditionFailed    · StaleMessage
+    │   └── VersionChanged
     ├── RateLimited
     ├── Unavailable             a part that PAO needs does not answer
     │   └── DatabaseUnavailable · QueueUnavailable · CatalogUnavailable
@@ -250,6 +251,13 @@ class StaleMessage(Conflict):
 
     code = "STALE_MESSAGE"
     next_step = "Discard it; when its request waits for a decision, decide there."
+
+
+class VersionChanged(Conflict):
+    """The catalog, or the request, has changed since you saw the difference."""
+
+    code = "VERSION_CHANGED"
+    next_step = "Look at the difference again (dry_run), then retry with what it gives as `seen`."
 
 
 class RateLimited(PaoError):

@@ -8,7 +8,7 @@ from django.conf import settings
 from rest_framework import serializers
 
 from catalog.api.shapes import OwnerShape
-from pao.api.serializers import StrictSerializer, StrictSwitch, StrictText
+from pao.api.serializers import StrictSerializer, StrictText
 from pao.core.context import Principal
 from requests_app import queries, retention
 from requests_app.domain.states import RequestState, TaskState
@@ -43,16 +43,6 @@ class VerbBody(StrictSerializer):
     """The body of an abort, an escalation, a confirmation."""
 
     reason = StrictText(max_length=500, required=False, default="", allow_blank=True)
-
-
-class RetryBody(VerbBody):
-    """The body of a retry."""
-
-    confirm_no_effect = StrictSwitch(
-        required=False,
-        default=False,
-        help_text="True when a person has looked outside and confirms that a call of unknown outcome had no effect.",
-    )
 
 
 class ReferenceBody(StrictSerializer):

@@ -5,23 +5,27 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from pao.api.conditional import IF_MATCH, must_match, version_tag
+from pao.api.envelope import answer
 from pao.api.idempotency import idempotent
 from pao.api.schema import ERRORS
 from pao.api.views import ApiView
+from pao.core.errors import Detail, ValidationFailed
 from requests_app import queries
 from requests_app.abort import abort
 from requests_app.api import serializers as shapes
+from requests_app.api.retrying import OutlookShape, RetryBody
 from requests_app.confirm import confirm
 from requests_app.domain.states import RequestEvent
 from requests_app.escalate import escalate
 from requests_app.models import ResourceRequest
 from requests_app.resolve import resolve
-from requests_app.retry import retry
+from requests_app.retry_latest import LATEST, outlook, retry_on, shown
 
 
 class VerbView(ApiView):
@@ -50,19 +54,38 @@ class VerbView(ApiView):
 class RetryView(VerbView):
     """The verb retry."""
 
+    query_parameters: ClassVar = {"POST": ("dry_run",)}
     event = RequestEvent.RETRY
 
     @extend_schema(
         operation_id="requests_retry",
         summary="Retry a failed request",
-        request=shapes.RetryBody,
-        parameters=[IF_MATCH],
-        responses={202: shapes.RequestShape},
+        request=RetryBody,
+        parameters=[
+            IF_MATCH,
+            OpenApiParameter("dry_run", OpenApiTypes.BOOL, description="Only show the difference (200), on `latest`."),
+        ],
+        responses={200: OutlookShape, 202: shapes.RequestShape},
         extensions={ERRORS: [412]},
     )
     def post(self, request: Request, request_id: uuid.UUID) -> Response:
-        """Run what failed again; completed tasks stay, with their outputs."""
-        return self.press(retry, shapes.RetryBody(data=request.data), request_id)
+        """Run what failed again; completed tasks stay, with their outputs.
+
+        On the snapshot that the request was accepted with, or, `on` `latest`, on what the catalog offers now: with
+        `dry_run=true` the answer shows the difference and changes nothing; `seen` of that answer is given with the
+        retry itself, which is refused (409 `VERSION_CHANGED`) when catalog or request have changed since.
+        """
+        body = RetryBody(data=request.data)
+        if self.parameters.flag("dry_run"):
+            return self._outlook(body, request_id)
+        return self.press(retry_on, body, request_id)
+
+    def _outlook(self, body: RetryBody, request_id: uuid.UUID) -> Response:
+        body.is_valid(raise_exception=True)
+        if body.validated_data["on"] != LATEST:
+            raise ValidationFailed(details=[Detail("on", "Only a retry on latest makes a difference to show.", "ENUM")])
+        queries.must_act(queries.visible_request(request_id, self.principal), self.principal, self.event)
+        return answer(shown(outlook(resource_request_id=request_id)))
 
 
 class ResolveView(VerbView):

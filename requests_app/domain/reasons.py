@@ -88,6 +88,9 @@ TICKETS_OPENED = Reason(
 CONDITION_FALSE = "CONDITION_FALSE"
 SKIPPED_BY_HAND = "SKIPPED_BY_HAND"
 REPLACED = "REPLACED_BY_TICKET"
+SUPERSEDED = "SUPERSEDED"
+# What was skipped for one of these is no part of the request any more: other tasks stand for it.
+NOT_COUNTED = (REPLACED, SUPERSEDED)
 # What was skipped for one of these is done, as far as its request is concerned.
 COUNT_AS_DONE = (CONDITION_FALSE, SKIPPED_BY_HAND)
 
@@ -149,6 +152,25 @@ def resolved(task_name: str, by: str) -> Reason:
 def replaced(task_name: str, cause: str) -> Reason:
     """Return the reason of a task for which a ticket is opened instead; `cause` says why it was not done."""
     return Reason(REPLACED, f"Handed over to people by task {task_name}. {cause}".rstrip())
+
+
+def superseded(version: str, cause: str) -> Reason:
+    """Return the reason of a task that version `version` of the entry has not, or has otherwise; `cause`: its end."""
+    return Reason(SUPERSEDED, f"Version {version} of the entry goes on without it. {cause}".rstrip())
+
+
+def retried_on(version: str) -> Reason:
+    """Return the reason of a request, and of a task, that goes on with another version of its entry."""
+    return Reason(
+        "RETRY_ON_LATEST",
+        f"A person asked for another try on version {version}.",
+        "Nothing: it starts by itself.",
+    )
+
+
+NOTHING_LEFT = Reason(
+    "NOTHING_LEFT", "The newer version asks for nothing that is not done.", "Nothing: the request is completed."
+)
 
 
 def confirmed(reason: str, by: str) -> Reason:

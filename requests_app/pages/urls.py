@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from requests_app.pages import sign_in, views
+from requests_app.pages import retrying, sign_in, views
 
 urlpatterns = [
     path("", views.catalog_list, name="catalog-list"),
@@ -15,6 +15,7 @@ urlpatterns = [
         path(f"requests/<uuid:request_id>/{verb}", views.request_verb, {"verb": verb}, name=f"request-{verb}")
         for verb in ("retry", "escalate", "confirm", "abort")
     ),
+    path("requests/<uuid:request_id>/retry-latest", retrying.retry_latest_page, name="request-retry-latest"),
     path("requests/<uuid:request_id>/tasks/<uuid:task_id>/resolve", views.task_resolve, name="task-resolve"),
     path("login/as", sign_in.sign_in_as, name="sign-in-as"),
 ]

@@ -21,7 +21,7 @@ from requests_app.confirm import confirm
 from requests_app.escalate import escalate
 from requests_app.models import ResourceRequest
 from requests_app.resolve import OUTCOMES, resolve
-from requests_app.retry import retry
+from requests_app.retry_latest import LATEST, SNAPSHOT, retry_on
 
 LONGEST_REASON = 500
 OUTPUT = "output:"
@@ -33,7 +33,7 @@ _DONE = {
     "abort": "The request is aborted; nothing of it will start any more.",
 }
 _VERBS: Mapping[str, Callable[..., ResourceRequest]] = {
-    "retry": retry,
+    "retry": retry_on,
     "escalate": escalate,
     "confirm": confirm,
     "abort": abort,
@@ -41,10 +41,12 @@ _VERBS: Mapping[str, Callable[..., ResourceRequest]] = {
 
 
 class VerbForm(forms.Form):
-    """What a verb's form sends: why, and for outcomes unknown that a person has looked."""
+    """What a verb's form sends: why; of a retry that a person has looked outside, and on what, having seen what."""
 
     reason = forms.CharField(max_length=LONGEST_REASON, required=False)
     confirm_no_effect = forms.BooleanField(required=False)
+    on = forms.ChoiceField(choices=[(SNAPSHOT, SNAPSHOT), (LATEST, LATEST)], required=False)
+    seen = forms.CharField(max_length=64, required=False)
     idempotency_key = forms.RegexField(r"^[!-~]{1,64}$", required=False)
 
     def __init__(self, data: QueryDict, *, needs_reason: bool) -> None:
@@ -134,6 +136,8 @@ def _act(
         act = _VERBS[verb]
     if verb == "retry":
         body["confirm_no_effect"] = sent.cleaned_data["confirm_no_effect"]
+        body["on"] = sent.cleaned_data["on"] or SNAPSHOT
+        body["seen"] = sent.cleaned_data["seen"]
     with guard(principal, sent.cleaned_data["idempotency_key"] or None, endpoint=f"POST {path}", body=body) as call:
         if call.replay is not None:
             return

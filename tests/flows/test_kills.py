@@ -61,7 +61,7 @@ def test_a_worker_killed_at_any_failpoint_loses_and_doubles_nothing(stack: Stack
         assert unknown["state_reason"]["code"] == "OUTCOME_UNKNOWN"
         assert f"pao-task-{unknown['tasks'][0]['id']}" in unknown["state_reason"]["sentence"]
         assert stack.tickets(unknown["id"]) == [[]]
-        stack.client.post(f"/requests/{unknown['id']}/retry", {"confirm_no_effect": True})
+        stack.client.deny_effect(unknown["id"])
         until(lambda: stack.request(unknown["id"])["state"] == "completed", "the retry completes")
 
     made = {name: [len(keys) for keys in stack.tickets(request)] for name, request in requests.items()}
@@ -83,7 +83,7 @@ def test_a_worker_frozen_beyond_its_lease_does_nothing_when_it_wakes(stack: Stac
     with stack.worker():
         assert stack.ended(before)["state"] == "completed"
         assert stack.ended(after)["state_reason"]["code"] == "OUTCOME_UNKNOWN"
-        stack.client.post(f"/requests/{after}/retry", {"confirm_no_effect": True})
+        stack.client.deny_effect(after)
         until(lambda: stack.request(after)["state"] == "completed", "the retry completes")
 
     for request, process in frozen.items():

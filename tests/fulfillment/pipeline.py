@@ -70,6 +70,11 @@ def expire_lease(task: FulfillmentTask) -> None:
     FulfillmentTask.objects.filter(pk=task.pk).update(lease_expires_at=Now() - timedelta(seconds=1))
 
 
+def sleep_for_good(task: FulfillmentTask) -> None:
+    """Let so much time have passed that no lost worker of the task can wake up any more."""
+    FulfillmentTask.objects.filter(pk=task.pk).update(wakes_until=Now() - timedelta(seconds=1))
+
+
 def age(task: FulfillmentTask, seconds: int) -> None:
     """Let the task have been queued that long ago, by the database's clock."""
     FulfillmentTask.objects.filter(pk=task.pk).update(queued_at=Now() - timedelta(seconds=seconds))

@@ -22,7 +22,18 @@ from requests_app.models import FulfillmentTask, ResourceRequest
 from requests_app.retry import retry
 from tests.factories import item, serve, serve_stack, submitted
 from tests.fulfillment.outside import CREATE, arm, tickets_of
-from tests.fulfillment.pipeline import OPERATOR, age, claimed, codes, expire_lease, run, state_of, states, task_of
+from tests.fulfillment.pipeline import (
+    OPERATOR,
+    age,
+    claimed,
+    codes,
+    expire_lease,
+    run,
+    sleep_for_good,
+    state_of,
+    states,
+    task_of,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -68,7 +79,7 @@ def test_a_backlog_that_was_delivered_three_times_is_done_once(sandbox: Sandbox)
 def test_a_worker_that_wakes_after_a_person_has_decided_sends_nothing(
     sandbox: Sandbox, single: ResourceRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """F49: frozen after its calling mark; the retry of a person makes the ticket, and the sleeper's time is over."""
+    """F49: frozen after its calling mark; a person may retry when it cannot wake in time any more, and it does not."""
     task = task_of(single)
     real = clock.monotonic
 
@@ -78,6 +89,9 @@ def test_a_worker_that_wakes_after_a_person_has_decided_sends_nothing(
             runner.perform(task.pk, 1, "worker-2")
             assert run(task, "worker-2") == "failed"
             assert codes(single)[0] == "OUTCOME_UNKNOWN"
+            with pytest.raises(InvalidTransition, match="may still wake up and make the call"):
+                retry(resource_request_id=single.pk, by=OPERATOR, confirm_no_effect=True)
+            sleep_for_good(task)
             retry(resource_request_id=single.pk, by=OPERATOR, confirm_no_effect=True)
             assert run(task, "worker-3") == "completed"
             monkeypatch.setattr(clock, "monotonic", lambda: real() + 3600)

@@ -29,7 +29,7 @@ from pao.audit.models import AuditEvent
 from pao.core.clock import now
 from pao.core.errors import OutcomeUnknown
 from queueops.models import DeadLetter, OutboxMessage
-from requests_app.models import FulfillmentTask, LogLine, ResourceRequest, UploadedFile
+from requests_app.models import EarlierSnapshot, FulfillmentTask, LogLine, ResourceRequest, UploadedFile
 from tests.factories import principal, serve_stack, submitted
 from tests.requests_app.steps import Signed, claim_next, complete_next, fail_next
 
@@ -66,6 +66,9 @@ def rows(failed: ResourceRequest) -> None:
     WebhookDelivery.objects.create(source="github", delivery_id="d", event="push", outcome="queued", sync=sync)
     IdempotencyKey.objects.create(principal="p", endpoint="POST /x", key="k" * 9, body="{}", expires_at=now())
     UploadedFile.objects.create(owner="requester", entry_id="e", name="plan.txt", size=6, resource_request=failed)
+    EarlierSnapshot.objects.create(
+        resource_request=failed, entry_version="1.0.0", commit="c" * 40, snapshot={}, form_data={}, replaced_by="o"
+    )
     DeadLetter.objects.create(message_id="m", group_id=str(failed.pk), args=[str(task.pk), 1], cause="NOT_TAKEN")
 
 

@@ -9,6 +9,7 @@ from pao.audit.models import AuditEvent
 from pao.core.ids import new_id
 from requests_app.models import ResourceRequest
 from tests.requests_app.ledger import UNKNOWN, escalated_stack, halted_stack
+from tests.requests_app.newer import serve_mended
 
 pytestmark = pytest.mark.django_db
 
@@ -67,3 +68,20 @@ def test_the_word_that_nothing_happened_is_taken() -> None:
 def test_a_request_that_is_not_there() -> None:
     with pytest.raises(CommandError, match="There is no request"):
         call_command("decide", "abort", str(new_id()), *WHY)
+
+
+def test_a_retry_on_the_latest_version_is_shown_first(capsys: pytest.CaptureFixture[str]) -> None:
+    request = halted_stack()
+    serve_mended()
+    decided("retry", request, "--on", "latest")
+    told = capsys.readouterr().out
+    assert request.state == "failed"
+    assert "  stays: 1. jira-ticket of database. Stays as it was done." in told
+    assert "+            project: MENDED" in told
+    decided("retry", request, "--on", "latest", "--seen", told.split()[-1])
+    assert (request.state, request.state_reason["code"]) == ("retrying", "RETRY_ON_LATEST")
+
+
+def test_what_the_latest_version_makes_impossible_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    decided("retry", halted_stack(), "--on", "latest")
+    assert "Not possible: The catalog offers the version that the request has." in capsys.readouterr().out

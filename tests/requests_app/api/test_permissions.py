@@ -25,6 +25,7 @@ EXPECTED = """
     GET  requests/halted/status        200       200      404   200      200     200       401
     GET  requests/halted/logs          200       200      404   200      200     200       401
     POST requests/halted/retry         202       403      404   202      202     403       401
+    POST requests/halted/retry?dry_run=true 200 403      404   200      200     403       401
     POST requests/halted/escalate      202       403      404   202      202     403       401
     POST requests/halted/tasks/failed/resolve 403 403     404   202      202     403       401
     POST requests/halted/confirm       403       403      404   409      409     403       401
@@ -63,6 +64,7 @@ def test_a_persona_gets_what_the_table_says(
     path = path.replace("tasks/failed", f"tasks/{request.tasks.get(state='failed').pk}")
     bodies = {
         "requests": {"item_id": "bundle-stack-test", "form_data": {"name": "my-thing"}},
+        "retry?dry_run=true": {"on": "latest"},
         "resolve": {"outcome": "skipped", "reason": "not needed"},
     }
     body = bodies.get(route.rpartition("/")[2], {})
