@@ -67,6 +67,11 @@ class ResourceRequest(Record):
             models.Index(fields=["tenant", "entry_id", "-id"], name="request_by_entry"),
             models.Index(fields=["tenant", "-created_at"], name="request_by_creation"),
             GinIndex(fields=["requester_teams"], name="request_by_team"),
+            models.Index(
+                fields=["id"],
+                condition=~models.Q(state__in=["completed", "failed", "aborted"]),
+                name="request_under_way",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -161,6 +166,11 @@ class FulfillmentTask(Record):
             models.Index(fields=["wait_due_at"], condition=models.Q(state="waiting"), name="task_due"),
             models.Index(
                 fields=["tenant", "state"], condition=models.Q(state__in=["failed", "stuck"]), name="task_halted"
+            ),
+            models.Index(
+                fields=["resource_request"],
+                condition=~models.Q(state__in=["completed", "failed", "pending", "skipped", "stuck"]),
+                name="task_moving",
             ),
             models.Index(models.F("references__0__key"), name="task_by_ticket_key"),
         ]
