@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("requests", "0005_tasks_may_wait")]
+    dependencies = [("requests", "0006_requests_may_take_a_newer_version")]
 
     operations = [
         migrations.AddIndex(
