@@ -26,7 +26,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "test": ("devtools.test", "run the tests [pytest's arguments]"),
     "lint": ("devtools.lint", "lint, format, types and import contracts [--fix]"),
     "check": ("devtools.check", "lint, and migrations, API description, docs, deployment settings"),
-    "chaos": ("devtools.chaos", "kill and break everything under load [--requests N] [--seed S]"),
+    "chaos": (
+        "devtools.chaos",
+        "kill and break everything under load, then count [--requests N] [--seed S]",
+    ),
     "bench": (
         "devtools.bench",
         "what a task costs, or the catalog (`catalog`), beside a floor of the same run",

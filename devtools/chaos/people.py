@@ -135,9 +135,10 @@ def _abort(rig: Rig, client: PaoClient, shown: Mapping[str, Any], chance: random
 
 
 def _redrive(rig: Rig, client: PaoClient, chance: random.Random) -> None:
-    """Have every open dead letter sent again that can be."""
+    """Have every open dead letter sent again that can be, and lay the others aside."""
     for letter in look(client, "/queue/dlq/messages?status=open") or ():
-        _press(rig, client, f"/queue/dlq/{letter['message_id']}/redrive", {"reason": "its cause is over"}, chance)
+        verb, reason = ("discard", "nothing needs it") if letter["refusal"] else ("redrive", "its cause is over")
+        _press(rig, client, f"/queue/dlq/{letter['message_id']}/{verb}", {"reason": reason}, chance)
 
 
 def _press(rig: Rig, client: PaoClient, path: str, body: Any, chance: random.Random) -> None:
