@@ -5,11 +5,13 @@ import secrets
 
 from devtools.sandbox.store import Store
 from devtools.sandbox.web import Answer, Json, Refusal, Request, Router, json_answer
-from pao.core import ids
+from pao.core import clock, ids
 
 PORTS = {"postgresql": 5432, "mysql": 3306}
 NAME = re.compile(r"[a-z][a-z0-9-]{0,61}[a-z0-9]")
 LONGEST_KEY = 255
+JOB_SECONDS = 2
+OUTCOMES = ("done", "failed")
 
 
 class Acme:
@@ -22,6 +24,8 @@ class Acme:
         """Add this service's routes."""
         router.add("POST", "/platform/databases", self.create)
         router.add("GET", "/platform/databases/{id}", self.read)
+        router.add("POST", "/platform/jobs", self.begin)
+        router.add("GET", "/platform/jobs/{id}", self.ask)
 
     def create(self, request: Request) -> Answer:
         """Make a database: 201 with id, connection and password. The same key gets the same answer, no second one."""
@@ -33,6 +37,35 @@ class Acme:
             )
         headers = {"Location": f"{request.base_url}/platform/databases/{answer['id']}"}
         return json_answer(answer, 201, headers if new else headers | {"Idempotency-Replayed": "true"})
+
+    def begin(self, request: Request) -> Answer:
+        """Begin to make a database: 202 with the address of the job; the same key gets the same job, no second one.
+
+        `seconds` says how long it takes (2 when absent), `outcome` how it ends: done or failed.
+        """
+        wanted = _wanted(request)
+        if not isinstance(wanted.get("seconds", 0), int | float) or wanted.get("outcome", "done") not in OUTCOMES:
+            raise _refusal(400, "invalid_job", "seconds must be a number, and outcome done or failed.")
+        kept, answer, new = self._store.create_database(_database(wanted), request.origin(wanted))
+        if kept != wanted:
+            raise _refusal(
+                422, "idempotency_key_reused", "This Idempotency-Key was used with another body. Use a new key."
+            )
+        address = f"{request.base_url}/platform/jobs/{answer['id']}"
+        headers = {"Location": address} | ({} if new else {"Idempotency-Replayed": "true"})
+        return json_answer({"id": answer["id"], "state": "running", "links": {"status": address}}, 202, headers)
+
+    def ask(self, request: Request) -> Answer:
+        """Tell how far a job is: running, then done with the database, or failed."""
+        database = self._store.database(request.params["id"])
+        if database is None:
+            raise _refusal(404, "not_found", f"There is no job {request.params['id']}.")
+        wanted, shown = database["request"], {"id": database["id"]}
+        if clock.now().timestamp() < database["created"] + wanted.get("seconds", JOB_SECONDS):
+            return json_answer(shown | {"state": "running"})
+        if wanted.get("outcome") == "failed":
+            return json_answer(shown | {"state": "failed", "reason": "The disk is full."})
+        return json_answer(shown | {"state": "done", "database": database["answer"]})
 
     def read(self, request: Request) -> Answer:
         """Return a database without its password."""

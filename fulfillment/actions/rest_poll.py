@@ -107,7 +107,7 @@ def address_of(asking: Asking, result: Mapping[str, Any]) -> str:
     if not isinstance(named, str) or not named or len(named) > LONGEST_ADDRESS:
         raise _unreadable(asking, f"The job was begun, but the answer does not say where to ask for it, in {where}")
     if MASK in named or named.endswith("(cut)"):
-        raise _unreadable(asking, "The job was begun; the address to ask for it is long or holds a secret, and was not kept")
+        raise _unreadable(asking, "The job was begun; its address is long or holds a secret, and was not kept")
     try:
         address = urljoin(called, named)
     except ValueError:

@@ -246,7 +246,8 @@ def _retry(tasks: Sequence[FulfillmentTask]) -> Verb:
 
 
 def _escalate(tasks: Sequence[FulfillmentTask]) -> Verb | None:
-    left = [task for task in tasks if task.replaces_id is None and task.state not in TASK_END | {TaskState.PROCESSING}]
+    goes_on = TASK_END | {TaskState.PROCESSING, TaskState.WAITING}
+    left = [task for task in tasks if task.replaces_id is None and task.state not in goes_on]
     if not left:
         return None
     opened = (
@@ -263,10 +264,13 @@ def _confirm(tasks: Sequence[FulfillmentTask]) -> Verb:
 
 def _abort(tasks: Sequence[FulfillmentTask]) -> Verb:
     running = sum(task.state == TaskState.PROCESSING for task in tasks)
-    never = sum(task.state not in TASK_END for task in tasks) - running
+    waiting = sum(task.state == TaskState.WAITING for task in tasks)
+    never = sum(task.state not in TASK_END for task in tasks) - running - waiting
     made = [reference["key"] for task in tasks for reference in task.references if reference.get("key")]
     parts = [f"Ends this request for good: {counted(never, 'task')} will not run."]
     if running:
         parts.append(f"{counted(running, 'task')} that {'runs' if running == 1 else 'run'} now will finish.")
+    if waiting:
+        parts.append(f"{counted(waiting, 'task')} will wait no longer; what was begun outside goes on there.")
     parts.append(f"What exists already stays: {listed(made)}." if made else "Nothing exists outside because of it.")
     return Verb(RequestEvent.ABORT.value, " ".join(parts))

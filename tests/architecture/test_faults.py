@@ -12,9 +12,9 @@ from pao import failpoints
 from tests.architecture.sources import constants, named, tracked, tree_of
 
 PAGE = ROOT / "docs" / "faults.md"
-ROWS = [f"F{number:02d}" for number in range(1, 75)]
-LINE = re.compile(r"^\| (F\d\d) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
-NAMES = re.compile(r"\bF\d\d\b")
+ROWS = [*(f"F{number:02d}" for number in range(1, 75)), *(f"W{number:02d}" for number in range(1, 7))]
+LINE = re.compile(r"^\| ([FW]\d\d) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
+NAMES = re.compile(r"\b[FW]\d\d\b")
 
 
 @cache

@@ -102,3 +102,44 @@ def test_a_wrong_idempotency_key_is_refused(acme: Client, key: str) -> None:
 
 def test_an_unknown_database_is_not_found(acme: Client) -> None:
     assert acme.call("GET", f"{DATABASES}/db-1").json["error"]["code"] == "not_found"
+
+
+JOBS = "/platform/jobs"
+
+
+@pytest.mark.parametrize(
+    ("asked", "state", "more"),
+    [
+        ({"seconds": 3600}, "running", set[str]()),
+        ({"seconds": 0}, "done", {"database"}),
+        ({"seconds": 0, "outcome": "failed"}, "failed", {"reason"}),
+        ({}, "running", set[str]()),
+    ],
+)
+def test_a_job_is_begun_and_asked_for(acme: Client, asked: dict[str, Any], state: str, more: set[str]) -> None:
+    begun = acme.call("POST", JOBS, WANTED | asked, headers={"Idempotency-Key": "k-1"})
+    assert (begun.status, begun.json["state"]) == (202, "running")
+    assert (
+        begun.headers["Location"]
+        == begun.json["links"]["status"]
+        == f"{acme.sandbox.base_url}{JOBS}/{begun.json['id']}"
+    )
+    told = acme.call("GET", f"{JOBS}/{begun.json['id']}")
+    assert (told.status, told.json["state"], told.json.keys() - {"id", "state"}) == (200, state, more)
+
+
+def test_the_same_key_begins_no_second_job(acme: Client) -> None:
+    first, again = (acme.call("POST", JOBS, WANTED, headers={"Idempotency-Key": "k-1"}) for _ in range(2))
+    assert (again.json, again.headers["Idempotency-Replayed"]) == (first.json, "true")
+    assert len(acme.sandbox.store.ledger(effect="rest-call", idempotency_key="k-1")) == 1
+    other = acme.call("POST", JOBS, WANTED | {"seconds": 1}, headers={"Idempotency-Key": "k-1"})
+    assert (other.status, other.json["error"]["code"]) == (422, "idempotency_key_reused")
+
+
+@pytest.mark.parametrize("wrong", [{"seconds": "soon"}, {"outcome": "maybe"}, {"instanceName": "X"}])
+def test_a_job_that_makes_no_sense_is_refused(acme: Client, wrong: dict[str, Any]) -> None:
+    assert acme.call("POST", JOBS, WANTED | wrong).status == 400
+
+
+def test_an_unknown_job_is_not_found(acme: Client) -> None:
+    assert acme.call("GET", f"{JOBS}/db-0").status == 404

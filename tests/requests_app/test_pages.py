@@ -18,7 +18,10 @@ from requests_app import progress
 from requests_app.abort import abort
 from requests_app.domain import reasons
 from requests_app.models import ResourceRequest, UploadedFile
+from requests_app.waiting import wake
 from tests.factories import bundle, item, principal, rest, serve, serve_stack, submitted, ticket
+from tests.requests_app.ledger import failed as fail_task
+from tests.requests_app.ledger import make_due, waits
 from tests.requests_app.steps import Signed, claim_next, complete_next, fail_next
 
 pytestmark = pytest.mark.django_db
@@ -531,6 +534,34 @@ def test_a_failure_comes_first_with_cause_next_step_and_verbs(signed: Signed, fa
     assert "Nothing was retried automatically." in page
     assert "Runs 1 task again and then goes on with 1 more." in page
     assert "2 tasks will not run. What exists already stays: DBA-1." in page
+
+
+def test_what_waits_says_for_what_when_it_is_looked_at_and_what_an_abort_means(signed: Signed) -> None:
+    request = submitted(serve_stack(), by=principal("requester"))
+    waits(request.tasks.get(component_id="database"))
+    page = signed().get(page_of(request)).content.decode()
+
+    said = " ".join(re.sub(r"<[^>]+>", "", page).split())
+    assert re.search(
+        r"Waits for the job of the other side\. Looked at again at [\d:]+ UTC\. Given up at [\d:]+ UTC", said
+    )
+    assert "2 tasks will not run. 1 task will wait no longer; what was begun outside goes on there." in page
+    assert "database (waiting)" in page
+
+    waiting = request.tasks.get(component_id="database")
+    make_due(waiting)
+    wake(waiting.pk, 1)
+    waits(waiting, looks_after=None)
+    assert "Looked at again" not in signed().get(page_of(request)).content.decode()
+
+
+def test_what_waits_beside_a_failed_task_is_not_handed_over(signed: Signed) -> None:
+    serve(item("item-left-test"), item("item-right-test"))
+    serve(bundle(components={"left": (), "right": ()}, mode="parallel"))
+    request = submitted("bundle-stack-test", by=principal("requester"))
+    waits(request.tasks.get(component_id="left"))
+    fail_task(request.tasks.get(component_id="right"))
+    assert "Hands 1 task over to people" in signed().get(page_of(request)).content.decode()
 
 
 def test_who_may_not_act_is_told_who_does(signed: Signed, failed: ResourceRequest) -> None:

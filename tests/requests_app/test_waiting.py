@@ -112,7 +112,7 @@ class TestSuspend:
 
     @pytest.mark.parametrize("ending", ["suspend", "complete", "fail"])
     def test_a_late_ending_of_an_earlier_look_changes_nothing(self, stack: ResourceRequest, ending: str) -> None:
-        """F33: the worker was frozen; the task waited, was woken and runs again."""
+        """W06: F33: the worker was frozen; the task waited, was woken and runs again."""
         lease = waits(task_of(stack))
         make_due(task_of(stack))
         wake_all()
@@ -341,7 +341,7 @@ class TestRaces:
 
     @pytest.mark.parametrize(("looks_after", "ends"), [(60.0, "queued"), (None, "failed")])
     def test_relays_that_wake_at_once_wake_once(self, looks_after: float | None, ends: str) -> None:
-        """F65 for waits."""
+        """W01: F65 for waits."""
         request = submitted(serve_stack())
         task = tasks_by_component(request)["database"]
         waits(task, looks_after=looks_after)
@@ -353,6 +353,7 @@ class TestRaces:
 
     @pytest.mark.parametrize("looks_after", [60.0, None], ids=["look", "timeout"])
     def test_of_a_wake_and_an_abort_the_request_ends_in_one_story(self, looks_after: float | None) -> None:
+        """W01."""
         request = submitted(serve_stack())
         task = tasks_by_component(request)["database"]
         waits(task, looks_after=looks_after)

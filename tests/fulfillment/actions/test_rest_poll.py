@@ -18,8 +18,8 @@ from tests.pao.clients.server import Answering, FaultServer, answer, reset
 UNTIL = {"until": "body.state == 'done'", "failWhen": "body.state == 'failed'", "interval": 20}
 
 
-def says(status: int, body: bytes = b"{}", **headers: str) -> Answering:
-    return answer(status, body, Content_Type="application/json", **headers)
+def says(status: int, body: bytes = b"{}", *, Location: str = "", Retry_After: str = "") -> Answering:  # noqa: N803 - as in HTTP
+    return answer(status, body, Content_Type="application/json", Location=Location, Retry_After=Retry_After)
 
 
 ACCEPTED = says(202, b'{"state": "queued", "links": {"self": "/jobs/7"}}', Location="/jobs/1")
@@ -144,6 +144,7 @@ def test_an_answer_that_fulfils_the_condition_at_once_is_the_end(
 def test_what_says_nothing_about_the_job_is_asked_again(
     action: RestApi, journal: MemoryJournal, allowed: list[str], silence: Answering
 ) -> None:
+    """W04."""
     with FaultServer([ACCEPTED, silence, DONE]) as server:
         given = config(server, allowed)
         doubtful = looked(action, given, journal, waiting(action.run(given, context(journal))))
@@ -164,6 +165,7 @@ def test_a_side_that_is_away_is_asked_again(action: RestApi, journal: MemoryJour
 def test_the_other_side_may_ask_for_a_longer_pause(
     action: RestApi, journal: MemoryJournal, allowed: list[str], asked_for: str, pause: float
 ) -> None:
+    """W04."""
     with FaultServer([ACCEPTED, says(503, Retry_After=asked_for)]) as server:
         given = config(server, allowed)
         later = looked(action, given, journal, waiting(action.run(given, context(journal))))
