@@ -17,10 +17,12 @@ from django.db.models.functions import Now
 
 from fulfillment import postponements
 from fulfillment.models import Breaker
+from pao.audit import facts
 from pao.clients import breaker
 from pao.clients.breaker import Rules, Standing, State
 from pao.clients.gate import gated
 from pao.core import clock
+from pao.core.context import Principal
 from pao.core.errors import CircuitOpen
 from pao.database import AWAY
 
@@ -167,12 +169,14 @@ def rules() -> Rules:
     )
 
 
-def try_now(destination: str) -> bool:
+def try_now(destination: str, *, by: Principal) -> bool:
     """Let the next call to a destination through, and the tasks that wait for it come; False when it is not down."""
-    before, _, _ = _change(destination, breaker.tried_now)
-    if before.opened_at is None:
-        return False
-    postponements.hasten(destination)
+    with transaction.atomic():
+        row = Breaker.objects.filter(destination=destination, opened_at__isnull=False).first()
+        if row is None or _change(destination, breaker.tried_now)[0].opened_at is None:
+            return False
+        postponements.hasten(destination)
+        facts.breaker_tried(breaker_id=row.pk, destination=destination, by=by)
     return True
 
 

@@ -24,7 +24,8 @@ ATTEMPTS: Mapping[str, tuple[str, str]] = {
     AttemptOutcome.SKIPPED.value: ("quiet", "–"),
     AttemptOutcome.LOST.value: ("bad", "?"),
     AttemptOutcome.LATE.value: ("quiet", "⇢"),
-    "postponed": ("active", "○"),
+    AttemptOutcome.WAITING.value: ("active", "◷"),
+    AttemptOutcome.POSTPONED.value: ("active", "○"),
 }
 EFFECTS: Mapping[str, tuple[str, str]] = {
     EffectOutcome.INTENDED.value: ("bad", "?"),

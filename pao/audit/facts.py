@@ -157,6 +157,11 @@ def dead_letter_decided(
     )
 
 
+def breaker_tried(*, breaker_id: uuid.UUID, destination: str, by: Principal) -> None:
+    """A person let the next call to a destination that is down through."""
+    _record("breaker.tried", by=by, subject="breaker", subject_id=breaker_id, payload={"destination": destination})
+
+
 def request_pruned(
     *, request_id: uuid.UUID, tenant: str, state: str, changed_at: str, counts: dict[str, int], by: Principal
 ) -> None:

@@ -22,7 +22,7 @@ from catalog.models import (
     SyncStatus,
     WebhookDelivery,
 )
-from fulfillment.models import Effect, TaskAttempt
+from fulfillment.models import Breaker, Effect, Postponement, TaskAttempt
 from pao.admin import MOST_COUNTED, BoundedPaginator, ReadOnlyAdmin
 from pao.api.models import IdempotencyKey
 from pao.audit.models import AuditEvent
@@ -68,6 +68,10 @@ def rows(failed: ResourceRequest) -> None:
     UploadedFile.objects.create(owner="requester", entry_id="e", name="plan.txt", size=6, resource_request=failed)
     EarlierSnapshot.objects.create(
         resource_request=failed, entry_version="1.0.0", commit="c" * 40, snapshot={}, form_data={}, replaced_by="o"
+    )
+    Breaker.objects.create(destination="https://jira.example:443")
+    Postponement.objects.create(
+        task=task, attempt=2, waits_for="https://jira.example:443", since=now(), not_before=now()
     )
     DeadLetter.objects.create(message_id="m", group_id=str(failed.pk), args=[str(task.pk), 1], cause="NOT_TAKEN")
 
