@@ -4,6 +4,7 @@ Listings come from here and never from receiving: reading a queue changes it (li
 """
 
 import uuid
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from django.db.models import Q, QuerySet
@@ -47,8 +48,11 @@ def statuses(messages: Sequence[OutboxMessage]) -> Mapping[uuid.UUID, str]:
     has moved on. Of a message that is about no task, only that it was sent is known.
     """
     tasks = {str(task.pk): task for task in _tasks_of(messages)}
-    dead = _dead(messages)
-    return {message.pk: _status(message, tasks.get(_task_id(message)), dead) for message in messages}
+    deaths = _deaths(messages)
+    return {
+        message.pk: _status(message, tasks.get(_task_id(message)), deaths.get(message.group_id, ()))
+        for message in messages
+    }
 
 
 def waiting_tasks(tenant: str) -> Waiting:
@@ -62,10 +66,10 @@ def count_tasks(tenant: str, state: TaskState) -> int:
     return FulfillmentTask.objects.filter(tenant=tenant, state=state).count()
 
 
-def _status(message: OutboxMessage, task: FulfillmentTask | None, dead: set[str]) -> str:
+def _status(message: OutboxMessage, task: FulfillmentTask | None, deaths: Sequence[DeadLetter]) -> str:
     if message.sent_at is None:
         return "unsent"
-    if message.deduplication_id in dead:
+    if any(_died(message, letter) for letter in deaths):
         return "dead"
     if message.job != dispatch.JOB:
         return "sent"
@@ -81,13 +85,25 @@ def _tasks_of(messages: Sequence[OutboxMessage]) -> QuerySet[FulfillmentTask]:
     return FulfillmentTask.objects.filter(pk__in=ids).only("attempt", "sends", "state")
 
 
-def _dead(messages: Sequence[OutboxMessage]) -> set[str]:
+def _deaths(messages: Sequence[OutboxMessage]) -> Mapping[str, Sequence[DeadLetter]]:
+    """Return the dead letters of the messages' groups, by group."""
     letters = DeadLetter.objects.filter(
-        tenant__in={message.tenant for message in messages},
-        group_id__in={message.group_id for message in messages},
-        deduplication_id__in={message.deduplication_id for message in messages},
+        tenant__in={message.tenant for message in messages}, group_id__in={message.group_id for message in messages}
     )
-    return set(letters.values_list("deduplication_id", flat=True))
+    found: dict[str, list[DeadLetter]] = defaultdict(list)
+    for letter in letters.only("tenant", "group_id", "job", "args", "created_at"):
+        found[letter.group_id].append(letter)
+    return found
+
+
+def _died(message: OutboxMessage, letter: DeadLetter) -> bool:
+    """Whether a letter is of this message, or of a copy sent after it: it asks for the same and came later.
+
+    Its deduplication id tells nothing: SQS gives a message a new one when it dies.
+    """
+    return (
+        (message.tenant, message.job, message.args) == (letter.tenant, letter.job, letter.args)
+    ) and message.created_at <= letter.created_at
 
 
 def _task_id(message: OutboxMessage) -> str:

@@ -39,11 +39,10 @@ def sent() -> None:
 
 
 def died(task: FulfillmentTask) -> DeadLetter:
-    """Let the newest message of the queued task die; return its letter."""
+    """Let the newest message of the queued task die; return its letter, which has an id of SQS's for deduplication."""
     sent()
-    newest = OutboxMessage.objects.filter(args__0=str(task.pk)).latest("id")
     letter = dead(task)
-    DeadLetter.objects.filter(pk=letter.pk).update(deduplication_id=newest.deduplication_id)
+    DeadLetter.objects.filter(pk=letter.pk).update(deduplication_id=letter.message_id)
     return letter
 
 

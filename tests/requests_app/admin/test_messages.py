@@ -28,9 +28,7 @@ def messages() -> dict[str, OutboxMessage]:
     OutboxMessage.objects.exclude(pk=found["unsent"].pk).update(sent_at=now())
     claim_next(made["taken"])
     complete_next(made["past"])
-    letter = dead(made["dead"].tasks.get())
-    letter.deduplication_id = found["dead"].deduplication_id
-    letter.save(update_fields=["deduplication_id"])
+    dead(made["dead"].tasks.get())
     return found
 
 
