@@ -183,7 +183,8 @@ class ReadOnlyAdmin(ModelAdmin):
         """Show the list; refuses what is unprintable, as the API does: Django would hand it to the database."""
         if not all(text.isprintable() for name, values in request.GET.lists() for text in (name, *values)):
             raise SuspiciousOperation("A filter or a search holds signs that cannot be printed.")
-        return super().changelist_view(request, extra_context)
+        title = str(self.opts.verbose_name_plural).capitalize()
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

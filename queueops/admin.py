@@ -9,9 +9,10 @@ from typing import ClassVar
 from uuid import UUID
 
 from django.contrib import admin
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from pao.admin import AgeFilter, ReadOnlyAdmin, badge, link, list_url, row_url, telling
+from pao.admin import AgeFilter, ReadOnlyAdmin, badge, link, list_url, row_url
 from pao.clients.redaction import masked_body
 from queueops.models import DeadLetter, DeadLetterCause, DeadLetterStatus, OutboxMessage
 
@@ -114,20 +115,15 @@ class DeadLetterAdmin(LetterAdmin):
         """Return what became of it, as sign, word and colour."""
         return badge(*STATUSES.get(obj.status, UNKNOWN), obj.status)
 
-    @admin.display(description="cause", ordering="cause")
+    @admin.display(description="cause and next step", ordering="cause")
     def why(self, obj: DeadLetter) -> SafeString:
-        """Return why it died, as sign and plain words."""
-        return cause_badge(obj.cause)
-
-    @admin.display(description="explanation")
-    def told(self, obj: DeadLetter) -> SafeString:
-        """Return what the ledger shows of its death."""
-        return telling(obj.explanation)
-
-    @admin.display(description="next step")
-    def onward(self, obj: DeadLetter) -> SafeString:
-        """Return what a person does next."""
-        return telling(obj.next_step)
+        """Return why it died, as sign and plain words; what the ledger shows of that; and what a person does next."""
+        return format_html(
+            '{}<span class="reason">{} <strong>{}</strong></span>',
+            cause_badge(obj.cause),
+            obj.explanation,
+            obj.next_step,
+        )
 
     @admin.display(description="body, masked")
     def masked(self, obj: DeadLetter) -> str:

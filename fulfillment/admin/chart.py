@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WIDTH, HEIGHT = 720, 150
-TOP, BOTTOM = 18, 22
+WIDTH, HEIGHT = 720, 110
+TOP, BOTTOM = 6, 4
 BAR, GAP = 24, 2
 
 

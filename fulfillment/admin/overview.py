@@ -82,7 +82,7 @@ def _tiles(found: QueueStats, halted: int) -> list[Tile]:
             "bad" if found.stuck else "good",
         ),
         Tile(
-            "Needs a decision",
+            "To decide",
             str(halted),
             "failed and stuck tasks",
             reverse("admin:requests_resourcerequest_decisions"),

@@ -49,7 +49,7 @@ class DeadLetterAdmin(books.DeadLetterAdmin):
 
     change_list_template = "admin/queueops/deadletter/change_list.html"
     change_form_template = "admin/queueops/deadletter/change_form.html"
-    list_display = ("age", "standing", "why", "told", "onward", "asks_for", "outlook", "receives", "redrives")
+    list_display = ("age", "standing", "why", "asks_for", "outlook", "receives", "redrives")
     actions = ("redrive_several", "discard_several")
 
     def get_urls(self) -> list[URLPattern]:
@@ -116,7 +116,7 @@ class DeadLetterAdmin(books.DeadLetterAdmin):
         facts: dict[str, Any] = {"may_decide": is_operator(request), "deeds": (REDRIVE, DISCARD)}
         if found is not None:
             self.prepare([found])
-            facts |= {"letter": found, "why": self.why(found), "standing": self.standing(found)}
+            facts |= {"letter": found, "standing": self.standing(found)}
             facts["refusal"] = said(found.refusal)
         return super().change_view(request, object_id, form_url, facts | (extra_context or {}))
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from pytest_django import DjangoAssertNumQueries, Settings
+from pytest_django import Settings
 
 from fulfillment.admin import chart, overview
 from fulfillment.models import TaskAttempt
@@ -81,7 +83,7 @@ def test_every_number_is_there(ledger: None, staff: Staff) -> None:
         "Outbox, unsent": ("1", "quiet"),
         "Dead letters": ("1", "bad"),
         "Stuck tasks": ("1", "bad"),
-        "Needs a decision": ("2", "bad"),
+        "To decide": ("2", "bad"),
     }
     text = answer.content.decode()
     for told in (
@@ -116,7 +118,7 @@ def test_an_empty_queue_is_calm(staff: Staff, monkeypatch: pytest.MonkeyPatch) -
         "Outbox, unsent": "quiet",
         "Dead letters": "good",
         "Stuck tasks": "good",
-        "Needs a decision": "good",
+        "To decide": "good",
     }
     text = answer.content.decode()
     assert "Nothing: no task has failed or is stuck." in text
@@ -151,21 +153,17 @@ def test_strangers_are_led_to_the_sign_in(client: Client) -> None:
     assert reverse("admin-queue") == URL
 
 
-def test_it_costs_the_same_for_many_rows(
-    ledger: None, staff: Staff, django_assert_num_queries: DjangoAssertNumQueries
-) -> None:
+def test_it_costs_the_same_for_many_rows(ledger: None, staff: Staff) -> None:
     client = staff("operator")
     client.get(URL)
-    with django_assert_num_queries(COST):
+    with CaptureQueriesContext(connection) as few:
         client.get(URL)
     for _ in range(30):
         submitted("database-small-test", by=principal("requester"))
-    with django_assert_num_queries(COST):
+    with CaptureQueriesContext(connection) as many:
         client.get(URL)
 
-
-COST = 20
-"""Who it is and may: 5; counts and oldest: 9; rates: 2; workers: 1; by cause: 1; the drawing: 2."""
+    assert len(many) == len(few) <= 24  # who it is and may: 5; counts and oldest: 10; rates, workers, causes, drawing
 
 
 def test_nothing_on_the_page_needs_a_looser_policy(ledger: None, staff: Staff) -> None:
