@@ -1,19 +1,24 @@
 """Retrying runs what halted again, keeps what is completed, and happens once (lifecycle: retry; F48, F57, F58)."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 
 import pytest
+import time_machine
 from django.db import transaction
+from django.db.models.functions import Now
+from pytest_django import Settings
 
 from pao.audit.models import AuditEvent
+from pao.core import clock
 from pao.core.errors import InvalidTransition
 from pao.core.ids import new_id
 from queueops.models import OutboxMessage
 from requests_app import dispatch, progress
 from requests_app.abort import abort
 from requests_app.domain.states import RequestState
-from requests_app.models import LogLine, ResourceRequest
+from requests_app.models import FulfillmentTask, LogLine, ResourceRequest
 from requests_app.retry import retry
 from tests.factories import principal, serve_stack, submitted, tasks_by_component
 from tests.requests_app.ledger import (
@@ -174,6 +179,67 @@ def test_a_word_that_nobody_asked_for_changes_nothing() -> None:
     retry(resource_request_id=request.pk, by=DANA, confirm_no_effect=True)
     assert not AuditEvent.objects.filter(event="task.no_effect_confirmed").exists()
     assert tasks_by_component(request)["secrets"].denied_attempts == 0
+
+
+# --- workers that were lost while they called (F49)
+
+
+def lost_while_calling(task: FulfillmentTask, *, ago: int) -> None:
+    """Let the task's worker mark its call and be lost: its lease ran out so many seconds ago, by the database."""
+    progress.mark_calling(claimed(task))
+    FulfillmentTask.objects.filter(pk=task.pk).update(lease_expires_at=Now() - timedelta(seconds=ago))
+    assert progress.recover(task.pk, task.attempt)
+
+
+@pytest.mark.parametrize("hours", [-1, 0, 1], ids=["slow clock", "right clock", "fast clock"])
+@pytest.mark.parametrize(("ago", "is_refused"), [(1, True), (80, True), (100, False), (3600, False)])
+def test_a_lost_worker_may_wake_until_two_limits_after_its_lease(
+    settings: Settings,
+    hours: int,
+    ago: int,
+    is_refused: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    """F49: the word that nothing happened is taken when the call cannot be made any more, by the database's clock."""
+    settings.PAO_TASK_SECONDS = 45
+    request = submitted(serve_stack())
+    task = tasks_by_component(request)["database"]
+    lost_while_calling(task, ago=ago)
+    failed(task, UNKNOWN)
+    act = partial(retry, resource_request_id=request.pk, by=DANA, confirm_no_effect=True)
+    with time_machine.travel(clock.now() + timedelta(hours=hours)):
+        if not is_refused:
+            assert act().state == "retrying"
+            return
+        before = everything_stored()
+        with pytest.raises(InvalidTransition, match=r"may still wake up .* confirmed from \S+ \S+ UTC on") as refused:
+            act()
+    assert refused.value.facts["allowed"] == ["resolve", "escalate", "abort"]
+    assert 0 < refused.value.facts["retry_after"] <= 90 - ago
+    assert everything_stored() == before
+
+
+def test_what_a_worker_reported_itself_needs_no_wait() -> None:
+    request = halted_stack(reason=UNKNOWN)
+    assert tasks_by_component(request)["secrets"].wakes_until is None
+    assert retry(resource_request_id=request.pk, by=DANA, confirm_no_effect=True).state == "retrying"
+
+
+def test_a_worker_that_was_lost_before_it_called_needs_no_wait() -> None:
+    request = submitted(serve_stack())
+    task = tasks_by_component(request)["database"]
+    claimed(task)
+    FulfillmentTask.objects.filter(pk=task.pk).update(lease_expires_at=Now() - timedelta(seconds=1))
+    assert progress.recover(task.pk, 1)
+    failed(task, UNKNOWN)
+    assert retry(resource_request_id=request.pk, by=DANA, confirm_no_effect=True).state == "retrying"
+
+
+def test_a_failure_that_is_certain_needs_no_wait() -> None:
+    request = submitted(serve_stack())
+    task = tasks_by_component(request)["database"]
+    lost_while_calling(task, ago=1)
+    failed(task)
+    assert retry(resource_request_id=request.pk, by=DANA).state == "retrying"
 
 
 # --- all or nothing, once
