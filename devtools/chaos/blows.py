@@ -1,8 +1,8 @@
 """The blows: what is killed, crashed, lost, frozen and cut, one after another, in the order of the seed."""
 
-import os
-import signal
+import contextlib
 import threading
+import time
 from collections.abc import Callable
 
 import psutil
@@ -10,10 +10,12 @@ import psutil
 from devtools.chaos.rig import Rig
 from devtools.client import call
 from devtools.fault_proxy import Mode
+from devtools.processes import Managed
 
 FAULTS: tuple[Mode, ...] = ("refuse", "reset", "delay", "swallow", "cut")
 # Door → the share of its requests that a fault meets: one request of PAO is many statements.
 SHARES = {"jira": 0.3, "queue": 0.3, "database": 0.05}
+AT_WORK_SECONDS = 4.0
 FROZEN_SECONDS = 12.0  # beyond the lease of devtools.parts.QUICK
 FEWEST_CRASH_SECONDS, MOST_CRASH_SECONDS = 5.0, 40.0
 Blow = Callable[[Rig], None]
@@ -25,8 +27,9 @@ def strike(rig: Rig) -> None:
     blows = {name: blow for name, _, blow in BLOWS}
     while not rig.over.wait(rig.chance.uniform(0.5, 2.0)):
         [name] = rig.chance.choices(names, weights)
-        blows[name](rig)
-        rig.blows[name] += 1
+        with contextlib.suppress(NobodyAtWorkError):
+            blows[name](rig)
+            rig.blows[name] += 1
 
 
 def only_crash_the_database(rig: Rig) -> None:
@@ -48,37 +51,50 @@ def lose_queue(rig: Rig) -> None:
     call("POST", f"http://127.0.0.1:{rig.proxies['queue'].target[1]}/_standin/lose?queue={queue}", {}, {})
 
 
-def _one(rig: Rig, kind: str) -> str:
-    return rig.chance.choice([name for name in sorted(rig.processes) if name.startswith(kind)])
+class NobodyAtWorkError(RuntimeError):
+    """All processes of a kind are yet starting: a blow would meet no work."""
+
+
+def _one(rig: Rig, kind: str) -> Managed:
+    """Return a process that is at work; a busy machine starts them slowly, and killing what starts proves nothing."""
+    found = [rig.processes[name] for name in sorted(rig.processes) if name.startswith(kind)]
+    grown = [process for process in found if process.running and _age_of(process) > AT_WORK_SECONDS]
+    if not grown:
+        raise NobodyAtWorkError(kind)
+    return rig.chance.choice(grown)
+
+
+def _age_of(process: Managed) -> float:
+    try:
+        return time.time() - psutil.Process(process.pid).create_time()
+    except psutil.Error:
+        return 0.0
 
 
 def _kill(kind: str) -> Blow:
-    return lambda rig: rig.processes[_one(rig, kind)].kill()
+    return lambda rig: _one(rig, kind).kill()
 
 
 def _kill_child(kind: str) -> Blow:
     """Return the blow that kills one process of a pool and leaves its parent, as the out-of-memory killer does."""
 
     def kill(rig: Rig) -> None:
-        parent = rig.processes[_one(rig, kind)]
-        children = [child for child in parent.descendants() if child.ppid() == parent.pid]
-        if children:
-            os.kill(rig.chance.choice(children).pid, signal.SIGKILL)
-
-    def quietly(rig: Rig) -> None:
         try:
-            kill(rig)
-        except (psutil.Error, ProcessLookupError):
-            rig.blows[f"{kind} child was gone"] += 1
+            children = psutil.Process(_one(rig, kind).pid).children()
+            if not children:
+                raise NobodyAtWorkError(kind)
+            rig.chance.choice(children).kill()
+        except psutil.Error:
+            raise NobodyAtWorkError(kind) from None
 
-    return quietly
+    return kill
 
 
 def _freeze(kind: str) -> Blow:
     """Return the blow that stops a process for longer than a worker's lease, while the other blows go on."""
 
     def freeze(rig: Rig) -> None:
-        frozen = rig.processes[_one(rig, kind)]
+        frozen = _one(rig, kind)
 
         def until_thawed() -> None:
             frozen.freeze()
