@@ -77,7 +77,7 @@ def _read(message: sqs.ReceivedDeadLetter) -> dict[str, Any]:
     known = bool(job)
     return {
         "group_id": message.group_id,
-        "deduplication_id": message.deduplication_id,
+        "deduplication_id": (_sent_under(message.body) if known else "") or message.deduplication_id,
         "job": job,
         "args": args,
         "body": _storable(message.body)[:LONGEST_BODY],
@@ -108,9 +108,23 @@ def _job_of(body: str) -> tuple[str, list[str | int]]:
     texts = [job, *(one for one in args if isinstance(one, str))]
     if not isinstance(args, list) or not all(isinstance(one, str | int) for one in args):
         raise TypeError("the arguments are not a list of ids and numbers")
-    if not all(text.isascii() and text.isprintable() and len(text) <= LONGEST_ID for text in texts):
+    if not all(_is_id(text) for text in texts):
         raise ValueError("a job or an argument is no id")
     return job, args
+
+
+def _sent_under(body: str) -> str:
+    """Return the deduplication id that a message of ours was sent under, "" when it does not tell.
+
+    In a dead-letter queue SQS puts the message's own id in its place; the outbox knows the old one.
+    """
+    properties = _json(body).get("properties")
+    told = properties.get("MessageDeduplicationId") if isinstance(properties, dict) else None
+    return told if isinstance(told, str) and _is_id(told) else ""
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isprintable() and len(text) <= LONGEST_ID
 
 
 def _json(text: str) -> Any:

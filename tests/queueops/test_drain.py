@@ -48,6 +48,32 @@ def dead(broker: Broker) -> ResourceRequest:
     return request
 
 
+def test_a_letter_is_known_by_the_id_that_its_message_was_sent_under(broker: Broker, settings: Settings) -> None:
+    """SQS gives what it moves to a dead-letter queue its message id as deduplication id; the body tells the old."""
+    serve(item())
+    request = submitted("database-small-test")
+    send_pending()
+    for _ in range(settings.PAO_QUEUE_MAX_RECEIVES + 1):
+        sqs.client().receive_message(QueueUrl=sqs.queue_url(settings.PAO_QUEUE_NAME), VisibilityTimeout=0)
+    drain(nobody)
+    letter = DeadLetter.objects.get()
+    assert letter.deduplication_id == f"{task_of(request).pk}:1:1"
+    assert letter.deduplication_id != letter.message_id
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [{}, [], None, {"MessageDeduplicationId": 5}, {"MessageDeduplicationId": "x" * 200}, {"x": 1}],
+    ids=str,
+)
+def test_a_letter_that_does_not_tell_its_id_has_that_of_the_queue(broker: Broker, properties: Any) -> None:
+    broker.kill_letter(message("fulfillment.perform", ["x", 1], properties=properties))
+    drain(nobody)
+    letter = DeadLetter.objects.get()
+    assert letter.job == "fulfillment.perform"
+    assert len(letter.deduplication_id) == 32
+
+
 def test_our_message_is_kept_and_its_task_is_stuck(broker: Broker, dead: ResourceRequest) -> None:
     """F30: the request fails with the reason; the letter says whose it was."""
     call_command("relay", "--once")
