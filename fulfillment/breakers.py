@@ -79,12 +79,6 @@ class TaskGate:
         self._trials: set[str] = set()
         self.down: dict[str, Outage] = {}
 
-    def is_any_down(self) -> bool:
-        """Tell whether any breaker is open; False when nobody can tell."""
-        with _without_database():
-            return bool(seen.look())
-        return False
-
     def enter(self, destination: str) -> None:
         """Raise `CircuitOpen` when the destination is down, unless this attempt may try it."""
         with _without_database():
@@ -167,6 +161,13 @@ def rules() -> Rules:
         longest_pause=LONGEST_PAUSE,
         trial=timedelta(seconds=settings.PAO_TASK_SECONDS),
     )
+
+
+def is_any_down() -> bool:
+    """Tell whether any breaker is open, as of a second ago at most; False when nobody can tell."""
+    with _without_database():
+        return bool(seen.look())
+    return False
 
 
 def try_now(destination: str, *, by: Principal) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fulfillment.actions.protocol import ActionType, Context, Outcome
-from fulfillment.breakers import TaskGate, gate_of
+from fulfillment.breakers import TaskGate, gate_of, is_any_down
 from fulfillment.journal import TaskJournal
 from fulfillment.reconcile import run_settled
 from pao.clients.destinations import target_of
@@ -33,6 +33,6 @@ def run_unless_down(action: ActionType, config: Mapping[str, Any], context: Cont
 
 def _ask(gate: TaskGate, action: ActionType, config: Mapping[str, Any], context: Context) -> None:
     """Raise `CircuitOpen` when the action is to call what is down; while nothing is, its calls are not even planned."""
-    if gate.is_any_down():
+    if is_any_down():
         for destination in sorted({target_of(call.url).origin for call in action.plan(config, context)}):
             gate.enter(destination)

@@ -5,6 +5,7 @@ from django.db import Error, connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
+from fulfillment.breakers import is_any_down
 from pao.core import clock
 from queueops import sqs
 from queueops.models import OutboxMessage
@@ -22,9 +23,14 @@ def live(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when requests can be accepted, else 503; a missing queue is `degraded`: the outbox holds (F05)."""
+    """Answer 200 when requests can be accepted, else 503; a missing queue is `degraded`: the outbox holds (F05).
+
+    So is a destination that is down, for tasks wait for it (F46); which one, the admin tells.
+    """
     components = {"database": _database(), "queue": _queue()}
     usable = components["database"] == "ok"
+    if usable and is_any_down():
+        components["integrations"] = "degraded"
     status = "ok" if set(components.values()) == {"ok"} else "degraded" if usable else "unavailable"
     return JsonResponse({"status": status, "components": components}, status=200 if usable else 503)
 

@@ -368,7 +368,7 @@ class TestOthers:
             gate.failed(ELSEWHERE, "refused")
             gate.answered(ELSEWHERE)
             patched.setattr(seen, "look", away)
-            assert gate.is_any_down() is False
+            assert breakers.is_any_down() is False
         with pytest.raises(CircuitOpen):
             gate.enter(ELSEWHERE)
 

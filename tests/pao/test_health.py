@@ -8,6 +8,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
 from pytest_django import Settings
 
+from fulfillment.breakers import TaskGate
 from pao import health
 from pao.core.errors import Misconfigured, QueueUnavailable
 from queueops import sqs
@@ -75,6 +76,19 @@ def test_without_the_queue_it_is_degraded_but_accepts(
     assert (answer.status_code, answer.json()) == (
         200,
         {"status": "degraded", "components": {"database": "ok", "queue": "unavailable"}},
+    )
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("queue_is_there")
+def test_with_a_destination_down_it_is_degraded_but_accepts(browser: Client) -> None:
+    """F46: which one is down is no stranger's to know."""
+    for _ in range(5):
+        TaskGate("worker").failed("https://jira.example:443", "it answers with 503")
+    answer = browser.get("/health/ready")
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"status": "degraded", "components": {"database": "ok", "queue": "ok", "integrations": "degraded"}},
     )
 
 
