@@ -162,7 +162,10 @@ class FulfillmentTask(Record):
         ]
         indexes = [
             models.Index(fields=["lease_expires_at"], condition=models.Q(state="processing"), name="task_leases"),
-            models.Index(fields=["queued_at"], condition=models.Q(state="queued"), name="task_waiting"),
+            # Of live messages, those that wait longest first: operators list them, the reaper looks at the queued ones.
+            models.Index(
+                fields=["queued_at", "id"], condition=models.Q(state__in=["queued", "processing"]), name="task_live"
+            ),
             models.Index(fields=["wait_due_at"], condition=models.Q(state="waiting"), name="task_due"),
             models.Index(
                 fields=["tenant", "state"], condition=models.Q(state__in=["failed", "stuck"]), name="task_halted"
