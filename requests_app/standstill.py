@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from pao.core.context import SYSTEM
 from requests_app import loglines, transitions
@@ -57,9 +57,11 @@ RESTING = (RequestState.COMPLETED.value, RequestState.FAILED.value, RequestState
 def standing_still(within: QuerySet[ResourceRequest]) -> QuerySet[ResourceRequest]:
     """Return those of requests under way that nothing moves; an escalated one whose tickets are open waits rightly."""
     tasks = FulfillmentTask.objects.filter(resource_request=OuterRef("pk"))
-    return within.filter(
+    # A value and no EXISTS: for that, within an OR, the database would read every task that ever was.
+    unfinished = Subquery(tasks.exclude(state__in=sorted(TASK_END)).values("pk")[:1])
+    return within.alias(unfinished=unfinished).filter(
         ~Exists(tasks.exclude(state__in=_AT_REST)),
-        ~Q(state=RequestState.ESCALATED) | Exists(tasks.exclude(state__in=sorted(TASK_END))),
+        ~Q(state=RequestState.ESCALATED) | Q(unfinished__isnull=False),
     )
 
 
