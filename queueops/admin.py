@@ -67,6 +67,7 @@ class OutboxMessageAdmin(LetterAdmin):
         "group_id",
         "deduplication_id",
         "correlation_id",
+        "not_before",
         "sent_at",
         "failures",
         "last_error",
