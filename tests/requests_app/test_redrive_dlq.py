@@ -1,11 +1,14 @@
 """Dead letters from a shell: looked at, sent again, laid aside; who decides and why is audited."""
 
+import os
+
 import pytest
 from django.core.management import CommandError, call_command
 
 from pao.audit.models import AuditEvent
 from queueops.models import DeadLetter, OutboxMessage
 from requests_app.abort import abort
+from requests_app.management.commands import redrive_dlq
 from requests_app.models import FulfillmentTask
 from tests.factories import principal, serve_stack, submitted, tasks_by_component
 from tests.requests_app.test_redrive import dead
@@ -40,6 +43,22 @@ def test_one_is_sent_again(letters: list[DeadLetter], capsys: pytest.CaptureFixt
     assert OutboxMessage.objects.count() == before + 1
     event = AuditEvent.objects.get(event="queue.dead_letter_redriven")
     assert (event.actor, event.actor_method) == ("olga", "command")
+
+
+@pytest.mark.parametrize(
+    ("account", "actor"), [("olaf", "olaf"), (None, f"uid {os.getuid()}")], ids=["named", "nameless"]
+)
+def test_the_account_decides_when_nobody_is_named(
+    letters: list[DeadLetter], monkeypatch: pytest.MonkeyPatch, account: str | None, actor: str
+) -> None:
+    def getuser() -> str:
+        if account is None:
+            raise KeyError("no such account")
+        return account
+
+    monkeypatch.setattr(redrive_dlq, "getuser", getuser)
+    call_command("redrive_dlq", "--message", letters[0].message_id)
+    assert AuditEvent.objects.get(event="queue.dead_letter_redriven").actor == actor
 
 
 @pytest.mark.parametrize(
@@ -79,7 +98,6 @@ def test_discarding_closes_the_letter_and_nothing_else(letters: list[DeadLetter]
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        pytest.param(("--all",), "Say with --by", id="nobody decides"),
         pytest.param(("--all", "--discard", "--by", "olga"), "Say with --reason", id="discarded for no reason"),
         pytest.param(("--message", "m-none", *WHO), "No dead letter is meant", id="no such letter"),
         pytest.param(("--cause", "FOREIGN", *WHO), "No dead letter is meant", id="none died of that"),

@@ -1,6 +1,8 @@
 """`manage.py redrive_dlq`: dead letters out of the ledger, looked at, sent again, or laid aside."""
 
+import os
 from collections.abc import Sequence
+from getpass import getuser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -28,7 +30,7 @@ class Command(BaseCommand):
         choice.add_argument("--all", action="store_true", help="every open letter")
         parser.add_argument("--dry-run", action="store_true", help="only tell what would be refused, and why")
         parser.add_argument("--discard", action="store_true", help="lay the letters aside instead; needs --reason")
-        parser.add_argument("--by", default="", metavar="NAME", help="who decides, as it is audited; needed to act")
+        parser.add_argument("--by", default="", metavar="NAME", help="who decides, as it is audited (this account)")
         parser.add_argument("--reason", default="", help="why, as it is audited")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -44,8 +46,6 @@ class Command(BaseCommand):
             raise CommandError(f"{refused} of {len(letters)} letters were refused; the reasons stand above.")
 
     def _chosen(self, options: dict[str, Any]) -> list[DeadLetter]:
-        if not options["dry_run"] and not options["by"]:
-            raise CommandError("Say with --by who decides: it is audited. With --dry-run nothing is decided.")
         if options["discard"] and not options["reason"] and not options["dry_run"]:
             raise CommandError("Say with --reason why the letters are discarded: it is audited.")
         chosen = redrive.chosen(DEFAULT_TENANT, ids=options["message"], group=options["group"], cause=options["cause"])
@@ -61,7 +61,8 @@ class Command(BaseCommand):
         return sum(refusal is not None for refusal in refusals.values())
 
     def _act(self, letters: Sequence[DeadLetter], options: dict[str, Any]) -> int:
-        by = Principal(id=options["by"], name=options["by"], method="command", roles=frozenset({"operator"}))
+        name = options["by"] or _account()
+        by = Principal(id=name, name=name, method="command", roles=frozenset({"operator"}))
         with correlated(str(new_id())):
             if not options["discard"]:
                 done = redrive.redrive_each(letters, by=by, reason=options["reason"])
@@ -82,3 +83,11 @@ class Command(BaseCommand):
     def _tell(self, letter: DeadLetter, refusal: PaoError | None, done: str) -> None:
         what = f"refused: {refusal.message}" if refusal else done
         self.stdout.write(f"{letter.message_id}  {letter.group_id}  {letter.cause}  {what}")
+
+
+def _account() -> str:
+    """Return whose shell it is; a container may have an account without a name."""
+    try:
+        return getuser()
+    except (OSError, KeyError):
+        return f"uid {os.getuid()}"
