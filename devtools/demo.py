@@ -28,6 +28,7 @@ GLYPHS = {
     "pending": "·",
     "queued": "…",
     "processing": "▶",
+    "waiting": "◷",
     "completed": "✔",
     "failed": "✘",
     "stuck": "!",

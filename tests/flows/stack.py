@@ -135,6 +135,7 @@ def running_stack(directory: Path) -> Iterator[Stack]:
                 "PAO_JIRA_URL": outside,
                 "PAO_JIRA_USER": "pao",
                 "PAO_JIRA_TOKEN": "sandbox",
+                "PAO_REST_ALLOWED_TARGETS": f"{outside}/platform/",
                 "PAO_CATALOG_REPOSITORY": str(repository.make(directory / "catalog", outside)),
             }
             deployment = Deployment(directory, supervisor, settings)

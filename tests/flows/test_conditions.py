@@ -27,7 +27,7 @@ def test_what_a_condition_forbids_is_skipped_and_the_rest_goes_on(stack: Stack) 
         fields=[SIZE],
     )
     wanted["components"][1]["when"] = "current.basic.size == 'large'"
-    _publish(stack, wanted, *(item(name, actions=actions) for name, actions in ITEMS.items()))
+    publish(stack, wanted, *(item(name, actions=actions) for name, actions in ITEMS.items()))
 
     request = stack.submit("bundle-conditions-flow", {"name": "my-shop", "basic": {"size": "small"}})
     with stack.worker():
@@ -51,7 +51,7 @@ def test_what_a_condition_forbids_is_skipped_and_the_rest_goes_on(stack: Stack) 
     assert {link for link in links if reported in link} == {f"{made} -> {reported}", f"{announced} -> {reported}"}
 
 
-def _publish(stack: Stack, *definitions: dict[str, object]) -> None:
+def publish(stack: Stack, *definitions: dict[str, object]) -> None:
     """Add documents to the catalog's repository, and serve them."""
     home = stack.deployment.directory / "catalog"
     for definition in definitions:
