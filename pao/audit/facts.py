@@ -100,7 +100,7 @@ def snapshot_replaced(
         subject_id=request_id,
         request_id=request_id,
         tenant=tenant,
-        payload={"from": before, "to": after, "documents": documents, "tasks": tasks},
+        payload={"before": before, "after": after, "documents": documents, "tasks": tasks},
     )
 
 

@@ -118,7 +118,7 @@ def test_the_snapshot_is_the_newer_one_and_the_earlier_one_is_kept() -> None:
 
     event = AuditEvent.objects.get(event="request.snapshot_replaced")
     assert event.actor == "dana"
-    assert (event.payload["from"]["version"], event.payload["to"]["version"]) == ("2.0.0", "3.0.0")
+    assert (event.payload["before"]["version"], event.payload["after"]["version"]) == ("2.0.0", "3.0.0")
     assert event.payload["documents"] == ["bundle-stack-test 2.0.0 → 3.0.0", "item-cache-test – → 1.0.0"]
     assert event.payload["tasks"]["stays"] == ["1. jira-ticket of database"]
     assert event.payload["tasks"]["new"] == ["jira-ticket of cache"]

@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 )
 
 from pao.audit.models import AuditEvent
-from pao.core.errors import InvalidTransition
+from pao.core.errors import InvalidTransition, VersionChanged
 from requests_app import progress, queries, waiting
 from requests_app.abort import abort
 from requests_app.confirm import confirm
@@ -45,12 +45,21 @@ from requests_app.models import FulfillmentTask, ResourceRequest
 from requests_app.progress import Claim, Lease
 from requests_app.resolve import resolve
 from requests_app.retry import retry
-from tests.factories import bundle, item, principal, serve, submitted
+from requests_app.retry_latest import outlook, retry_latest
+from tests.factories import bundle, item, principal, serve, submitted, ticket
+from tests.requests_app.newer import serve_newer, serve_stack_of
 
 STEPS_OF_RUN = int(os.environ.get("PAO_STATE_MACHINE_STEPS", "2000"))
 STEPS_OF_CASE = 50
 OLGA = principal("olga", roles=frozenset({"operator"}))
 OFTEN = st.sampled_from([True] * 7 + [False])
+ACTIONS = [ticket(), ticket("OTHER"), ticket("OTHER", summary="Otherwise")]
+VERSIONS: dict[str, dict[str, tuple[str, ...]]] = {
+    "as it was": {"a": (), "b": ("a",), "c": ("a",), "d": ("b", "c")},
+    "without c": {"a": (), "b": ("a",), "d": ("b",)},
+    "with e": {"a": (), "e": (), "b": ("a", "e"), "c": ("a",), "d": ("b", "c", "e")},
+    "otherwise": {"c": (), "a": ("c",), "b": ("a",), "d": ("c",)},
+}
 COMPONENTS: dict[str, tuple[str, ...]] = {"a": (), "b": ("a",), "c": ("a",), "d": ("b", "c")}
 REFUSED = Reason("CALL_REFUSED", "JIRA said no.", "Correct it, then retry.")
 UNKNOWN = Reason("OUTCOME_UNKNOWN", "The answer was lost.", "Look for the marker.")
@@ -194,6 +203,26 @@ class Lifecycle(RuleBasedStateMachine):
     def retry(self, confirm_no_effect: bool) -> None:  # noqa: FBT001 - Hypothesis names it
         self.decide(retry, RequestEvent.RETRY, confirm_no_effect=confirm_no_effect)
 
+    @precondition(lambda self: self.tries % 2 == 0 and self.is_allowed(RequestEvent.RETRY))
+    @rule(data=st.data(), has_looked=OFTEN)
+    def retry_latest(self, data: st.DataObject, has_looked: bool) -> None:  # noqa: FBT001 - Hypothesis names it
+        """Serve another version of everything, look at the difference, and take it: mostly the one that was seen."""
+        steps_done["retry_latest"] += 1
+        names = data.draw(st.sampled_from([*VERSIONS]))
+        serve_stack_of(VERSIONS[names], data.draw(st.sampled_from(["sequential", "parallel"])))
+        serve_newer(item("item-b-test", actions=data.draw(st.lists(st.sampled_from(ACTIONS), min_size=1, max_size=3))))
+        before = ResourceRequest.objects.get(pk=self.request.pk)
+        try:
+            with transaction.atomic():
+                seen = outlook(resource_request_id=self.request.pk).seen if has_looked else "0" * 16
+                retry_latest(resource_request_id=self.request.pk, by=OLGA, seen=seen)
+        except (InvalidTransition, VersionChanged):
+            after = ResourceRequest.objects.get(pk=self.request.pk)
+            assert (after.version, after.snapshot) == (before.version, before.snapshot)
+        else:
+            done["retry_latest"] += 1
+            assert before.state == RequestState.FAILED
+
     @precondition(lambda self: self.is_allowed(RequestEvent.ESCALATE))
     @rule()
     def escalate(self) -> None:
@@ -259,7 +288,8 @@ class Lifecycle(RuleBasedStateMachine):
     def progress_is_derived(self, request: ResourceRequest, tasks: list[FulfillmentTask]) -> None:
         told = queries.progress_of(tasks)
         assert queries.progress_by_request([request])[request.pk] == told
-        assert told["total"] == sum(task.replaces_id is None for task in tasks)
+        superseded = sum(task.state_reason["code"] == "SUPERSEDED" for task in tasks)
+        assert told["total"] == sum(task.replaces_id is None for task in tasks) - superseded
         assert told["done"] <= told["total"]
         if request.state == RequestState.COMPLETED:
             assert told["done"] == told["total"]
