@@ -4,7 +4,8 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.db.models.functions import Now
 
 from pao.audit.models import AuditEvent
 from pao.core.errors import InvalidTransition
@@ -367,3 +368,12 @@ class TestRaces:
         assert OutboxMessage.objects.count() == (2 if woken and looks_after else 1)
         events = AuditEvent.objects.filter(subject_id=str(task.pk)).values_list("event", flat=True)
         assert list(events).count("task.skip") == 1
+
+
+def test_what_is_due_is_found_by_an_index_however_many_have_ended(stack: ResourceRequest) -> None:
+    waits(task_of(stack))
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    plan = FulfillmentTask.objects.filter(state="waiting", wait_due_at__lte=Now()).order_by("wait_due_at").explain()
+    assert "task_due" in plan
+    assert "Sort" not in plan
