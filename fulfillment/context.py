@@ -18,10 +18,15 @@ from catalog.domain.templating import Scope, parse, render_text, render_value
 from fulfillment import waits
 from fulfillment.actions.protocol import Context, Journal, Reference
 from fulfillment.outputs import texts_in
+from pao import rows
 from pao.core.context import Principal
 from pao.core.errors import SecretUnavailable
 from requests_app import sealing
 from requests_app.models import FulfillmentTask, ResourceRequest
+
+_completed = rows.Lookup(
+    lambda key: FulfillmentTask.objects.filter(resource_request=key, state="completed").order_by("sequence_index")
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class TaskScope:
 def load_scope(task: FulfillmentTask) -> TaskScope:
     """Read what the templates of `task` may refer to, as of now: outputs come from completed tasks only."""
     request = task.resource_request
-    completed = tuple(request.tasks.filter(state="completed").order_by("sequence_index"))
+    completed = tuple(_completed(request.pk))
     document = document_from(request.snapshot["entry"]["definition"])
     output, secret_outputs = _outputs(completed)
     sealed_values = sealing.unseal(request.sealed_values)

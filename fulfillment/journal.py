@@ -4,6 +4,8 @@ Actions mask by name what they write here; this masks by value what only the for
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +15,7 @@ from django.db import transaction
 from fulfillment import outputs
 from fulfillment.models import Effect, EffectOutcome
 from fulfillment.storing import patiently
+from pao import rows
 from pao.clients.redaction import masked_value
 from pao.core.clock import now
 from pao.failpoints import failpoint
@@ -22,6 +25,7 @@ from requests_app.models import FulfillmentTask
 
 log = structlog.get_logger(__name__)
 _DONE = EffectOutcome.DONE
+_effects_of = rows.Lookup(lambda key: Effect.objects.filter(task=key).order_by("id"))
 
 
 def settle_by_hand(task: FulfillmentTask, found: Mapping[str, Any], evidence: str) -> int:
@@ -50,7 +54,7 @@ def _traces(task: FulfillmentTask, effects: list[Effect]) -> Traces:
 
 
 def _unanswered(task: FulfillmentTask) -> list[Effect]:
-    return _unanswered_of(task, list(task.effects.order_by("id")))
+    return _unanswered_of(task, _effects_of(task.pk))
 
 
 def _unanswered_of(task: FulfillmentTask, effects: list[Effect]) -> list[Effect]:
@@ -65,12 +69,19 @@ def _unanswered_of(task: FulfillmentTask, effects: list[Effect]) -> list[Effect]
 
 
 class TaskJournal:
-    """The journal of one attempt; earlier attempts' effects are readable through it."""
+    """The journal of one attempt; earlier attempts' effects are readable through it.
+
+    The effects are read once: while an attempt lasts, nobody but its worker writes effects of its task.
+    """
 
     def __init__(self, task: FulfillmentTask, lease: progress.Lease) -> None:
         self._task = task
         self._lease = lease
         self._secrets: tuple[str, ...] = ()
+
+    @cached_property
+    def _effects(self) -> list[Effect]:
+        return _effects_of(self._task.pk)
 
     def hide(self, secrets: Iterable[str]) -> None:
         """From now on mask these values too, in whatever is written here."""
@@ -83,10 +94,16 @@ class TaskJournal:
     def intend(self, step: str, description: str, sent: Mapping[str, Any]) -> None:
         """Commit "about to do this", with the calling mark; raises `LeaseLost` when the task has moved on."""
         description, sent = self.masked(description), self.masked(sent)
-        with transaction.atomic():
+        effect, new = self._effect(step)
+        effect.description, effect.sent, effect.outcome = description[:500], sent, EffectOutcome.INTENDED
+        with transaction.atomic(), rows.gathered():
             progress.mark_calling(self._lease)
-            self._upsert(step, description=description[:500], sent=sent, outcome=EffectOutcome.INTENDED)
+            if new:
+                rows.add(effect)
+            else:
+                rows.change(effect, "description", "sent", "outcome")
             loglines.add(self._task, f"About to: {description}", sent=sent)
+        self._keep(effect)
         failpoint("worker.after_intent")
 
     def done(self, step: str, result: Mapping[str, Any], *, answer: Mapping[str, Any] | None = None) -> None:
@@ -94,13 +111,16 @@ class TaskJournal:
         failpoint("worker.after_call")
         result = self._without_secret_outputs(result, answer or result)
         log.info("external.result", task=str(self._task.pk), attempt=self._lease.attempt, step=step, result=result)
-        answered = {"outcome": _DONE, "result": result, "answered_at": now()}
-        patiently(lambda: self._answer(step, answered), self._task.pk)
+        effect, new = self._effect(step)
+        effect.outcome, effect.result, effect.answered_at = _DONE, result, now()
+        columns = ("outcome", "result", "answered_at")
+        patiently(lambda: _insert_once(effect) if new else rows.change(effect, *columns), self._task.pk)
+        self._keep(effect)
 
     def result_of(self, step: str) -> Mapping[str, Any] | None:
         """Return what the newest attempt that finished `step` stored, or None."""
-        done = self._task.effects.filter(step=step, outcome=_DONE).order_by("-attempt").first()
-        return dict(done.result) if done is not None else None
+        done = [effect for effect in self._effects if effect.step == step and effect.outcome == _DONE]
+        return dict(max(done, key=lambda effect: effect.attempt).result) if done else None
 
     def note(self, message: str, **facts: Any) -> None:
         """Add a line to the request's log."""
@@ -111,18 +131,18 @@ class TaskJournal:
 
         What a person has denied, and steps that another attempt finished, are answered.
         """
-        return _unanswered(self._task)
+        return _unanswered_of(self._task, self._effects)
 
     def finished(self) -> list[str]:
         """Return what was done for the task, in any attempt, in order."""
-        done = self._task.effects.filter(outcome=_DONE).order_by("id")
-        return [effect.description or effect.step for effect in done]
+        return [effect.description or effect.step for effect in self._effects if effect.outcome == _DONE]
 
     def refused(self, attempt: int) -> None:
         """Close what the attempt had intended: it certainly did not happen."""
-        self._task.effects.filter(attempt=attempt, outcome=EffectOutcome.INTENDED).update(
-            outcome=EffectOutcome.REFUSED, answered_at=now()
-        )
+        for effect in self._effects:
+            if effect.attempt == attempt and effect.outcome == EffectOutcome.INTENDED:
+                effect.outcome, effect.answered_at = EffectOutcome.REFUSED, now()
+                rows.change(effect, "outcome", "answered_at")
 
     def answer(self, effect: Effect, *, found: Mapping[str, Any] | None, evidence: str) -> None:
         """Store what a look outside showed of an unanswered effect: `found`, or that it may safely be sent again."""
@@ -139,15 +159,18 @@ class TaskJournal:
         self.hide(outputs.texts_in(secrets))
         return self.masked(outputs.without(result, secrets))
 
-    def _answer(self, step: str, columns: Mapping[str, Any]) -> None:
-        """Store the answer to an intent of this attempt; what an earlier attempt had intended is adopted as new."""
-        intended = Effect.objects.filter(task=self._task, attempt=self._lease.attempt, step=step)
-        if not intended.update(**columns):
-            self._upsert(step, **columns)
+    def _effect(self, step: str) -> tuple[Effect, bool]:
+        """Return this attempt's effect of a step, to be changed, and whether it is new: never intended by this one."""
+        for known in self._effects:
+            if (known.attempt, known.step) == (self._lease.attempt, step):
+                return copy(known), False
+        return Effect(tenant=self._task.tenant, task=self._task, attempt=self._lease.attempt, step=step), True
 
-    def _upsert(self, step: str, **columns: Any) -> None:
-        """Store the effect of this attempt's step in one statement, whether it was intended before or not."""
-        key = {"tenant": self._task.tenant, "task": self._task, "attempt": self._lease.attempt, "step": step}
-        Effect.objects.bulk_create(
-            [Effect(**key, **columns)], update_conflicts=True, unique_fields=list(key), update_fields=list(columns)
-        )
+    def _keep(self, stored: Effect) -> None:
+        self._effects[:] = [*(one for one in self._effects if one.pk != stored.pk), stored]
+
+
+def _insert_once(effect: Effect) -> None:
+    """Insert an effect unless a commit whose answer was lost has done so (F53)."""
+    if not Effect.objects.filter(pk=effect.pk).exists():
+        rows.insert(effect)

@@ -29,6 +29,7 @@ from fulfillment.postponing import run_unless_down
 from fulfillment.recovery import take_back
 from fulfillment.storing import patiently
 from fulfillment.waits import wait_of
+from pao import rows
 from pao.core.clock import monotonic, now
 from pao.core.context import correlated
 from pao.core.errors import ActionFailed, LeaseLost, OutcomeUnknown, PaoError, SecretUnavailable
@@ -43,6 +44,7 @@ from requests_app.postpone import postpone
 # Part of an attempt in which calls may last; the rest is for recording, before the hard limit ends the process.
 CALLING_SHARE = 0.8
 log = structlog.get_logger(__name__)
+_with_request = rows.Lookup(lambda key: FulfillmentTask.objects.select_related("resource_request").filter(pk=key))
 
 
 @dataclass(frozen=True)
@@ -58,30 +60,31 @@ def perform(task_id: uuid.UUID, attempt: int, worker: str) -> str:
     """Do the task of a message once, if it is still to be done; return in a word what became of the message."""
     failpoint("worker.before_claim")
     lease = progress.Lease(task_id=task_id, attempt=attempt, worker=worker)
-    claim, task = _claim(lease)
-    if task is None:
+    claim, begun = _claim(lease)
+    if begun is None:
         recovered = claim is progress.Claim.MOVED_ON and take_back(task_id, attempt)
         log.info("message.dropped", task=str(task_id), attempt=attempt, why="recovered" if recovered else claim.value)
         return claim.value
     failpoint("worker.after_claim")
-    request = task.resource_request
+    task, request = begun.task, begun.task.resource_request
     bound = structlog.contextvars.bound_contextvars(correlation_id=request.correlation_id, request=str(request.pk))
     with correlated(request.correlation_id), bound:
         ending = _do(task, lease, deadline=monotonic() + settings.PAO_TASK_SECONDS * CALLING_SHARE)
         failpoint("worker.before_record")
-        outcome = _record(lease, ending)
+        outcome = _record(begun, ending)
     failpoint("worker.after_record")
     return outcome.value
 
 
-def _claim(lease: progress.Lease) -> tuple[progress.Claim, FulfillmentTask | None]:
-    with transaction.atomic():
+def _claim(lease: progress.Lease) -> tuple[progress.Claim, TaskAttempt | None]:
+    with transaction.atomic(), rows.gathered():
         claim = progress.start(lease)
         if claim is not progress.Claim.TAKEN:
             return claim, None
-        task = FulfillmentTask.objects.select_related("resource_request").get(pk=lease.task_id)
-        TaskAttempt.objects.create(tenant=task.tenant, task=task, number=lease.attempt, worker=lease.worker)
-    return claim, task
+        (task,) = _with_request(lease.task_id)
+        begun = TaskAttempt(tenant=task.tenant, task=task, number=lease.attempt, worker=lease.worker)
+        rows.add(begun)
+    return claim, begun
 
 
 def _do(task: FulfillmentTask, lease: progress.Lease, *, deadline: float) -> Ending:
@@ -191,17 +194,16 @@ def _defect(error: Exception, journal: TaskJournal) -> PaoError:
     return PaoError(f"{sentence} before anything was called.")
 
 
-def _record(lease: progress.Lease, ending: Ending) -> AttemptOutcome:
+def _record(begun: TaskAttempt, ending: Ending) -> AttemptOutcome:
     """Store the ending; return how the attempt ended: `LATE` when the task had moved on."""
 
     def store() -> AttemptOutcome:
         outcome = ending.outcome if ending.store() else AttemptOutcome.LATE
-        TaskAttempt.objects.filter(task_id=lease.task_id, number=lease.attempt).update(
-            outcome=outcome, finished_at=now(), error=ending.error
-        )
+        begun.outcome, begun.finished_at, begun.error = outcome, now(), ending.error
+        rows.change(begun, "outcome", "finished_at", "error")
         return outcome
 
-    return patiently(store, lease.task_id)
+    return patiently(store, begun.task_id)
 
 
 def _stored(journal: TaskJournal, references: tuple[Reference, ...]) -> list[dict[str, str]]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db.models import Expression
 from django.db.models.functions import Now
 
+from pao import rows
 from pao.core.context import correlation_id
 from queueops.models import OutboxMessage
 
@@ -36,7 +37,7 @@ def put(
             raise ValueError(f"{name} must be text of 1 to {LONGEST_ID} characters, not {value!r}")
     if len(json.dumps(list(args))) > MOST_BYTES:
         raise ValueError(f"a message carries ids only, at most {MOST_BYTES} bytes")
-    return OutboxMessage.objects.create(
+    message = OutboxMessage(
         job=job,
         args=list(args),
         group_id=group_id,
@@ -44,6 +45,8 @@ def put(
         correlation_id=correlation_id.get(),
         **({} if not_before is None else {"not_before": not_before}),
     )
+    rows.add(message)
+    return message
 
 
 def hasten(deduplication_ids: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pao import rows
 from pao.core.clock import now
 from requests_app.models import FulfillmentTask, LogLevel, LogLine, ResourceRequest
 
@@ -18,14 +19,16 @@ def add(
 ) -> None:
     """Store one line about a request, or about a task of one; `by` is who did it, a person or a worker."""
     task = subject if isinstance(subject, FulfillmentTask) else None
-    LogLine.objects.create(
-        tenant=subject.tenant,
-        resource_request_id=task.resource_request_id if task else subject.pk,
-        task=task,
-        attempt=task.attempt if task else 0,
-        by=by,
-        at=now(),
-        level=level,
-        message=message[:LONGEST_MESSAGE],
-        facts=facts,
+    rows.add(
+        LogLine(
+            tenant=subject.tenant,
+            resource_request_id=task.resource_request_id if task else subject.pk,
+            task=task,
+            attempt=task.attempt if task else 0,
+            by=by,
+            at=now(),
+            level=level,
+            message=message[:LONGEST_MESSAGE],
+            facts=facts,
+        )
     )

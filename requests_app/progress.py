@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models.functions import Least, Now
 
+from pao import rows
 from pao.core.context import SYSTEM, Principal
 from pao.core.errors import LeaseLost
 from requests_app import dispatch, loglines, transitions
@@ -98,7 +99,7 @@ def mark_calling(lease: Lease) -> None:
             raise LeaseLost(f"{task} is {task.state} at attempt {task.attempt}, its request {request.state}.")
         if not task.calling:
             task.calling = True
-            task.save(update_fields=["calling"])
+            rows.change(task, "calling")
 
 
 def complete(

@@ -11,6 +11,7 @@ from django.db import transaction
 from catalog import queries as catalog
 from catalog.domain import forms
 from catalog.domain.documents import Bundle, Document, Form, document_from
+from pao import rows
 from pao.core.clock import now
 from pao.core.context import Principal, correlation_id
 from pao.core.errors import BadInput, FormChanged, ItemUnavailable
@@ -40,12 +41,12 @@ def submit(
     """
     made = draft(entry_id=entry_id, form_data=form_data, by=by, form_version=form_version)
     request, tasks = made.request, list(made.tasks)
-    with transaction.atomic():
+    with transaction.atomic(), rows.gathered():
         transitions.submit(request, tasks, reason=reasons.SUBMITTED, by=by)
         uploads.attach(made.files, request)
         loglines.add(request, f"Submitted by {by.id}: {len(tasks)} tasks.", by=by.id, commit=request.commit)
         dispatch.dispatch_ready(request, tasks, by=by)
-        request.save(update_fields=["version"])
+        rows.change(request, "version")
         failpoint("submit.before_commit")
         # On commit: under an idempotency key the transaction is the caller's, and ends later than this block.
         transaction.on_commit(partial(failpoint, "submit.after_commit"))

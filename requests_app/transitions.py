@@ -13,6 +13,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models.functions import Now
 
+from pao import rows
 from pao.audit import facts
 from pao.core.clock import now
 from pao.core.context import Principal, correlated
@@ -31,6 +32,12 @@ from requests_app.domain.states import (
 from requests_app.models import FulfillmentTask, ResourceRequest
 
 _BIG = ("snapshot", "form_data", "sealed_values")
+_held = ResourceRequest.objects.select_for_update(of=("self",)).defer(*_BIG).order_by()
+_find = {
+    "pk": rows.Lookup(lambda key: _held.filter(pk=key)),
+    "tasks__id": rows.Lookup(lambda key: _held.filter(tasks__id=key)),
+}
+_tasks_of = rows.Lookup(lambda key: FulfillmentTask.objects.filter(resource_request=key).order_by("sequence_index"))
 _MOVING = ("state", "state_reason", "version", "changed_at", "finished_at", "completed_via")
 MANUAL = "manual"
 _ENDS_WAIT = {
@@ -45,22 +52,24 @@ _ENDS_WAIT = {
 
 @contextmanager
 def locked(*, savepoint: bool = True, **lookup: Any) -> Iterator[tuple[ResourceRequest, list[FulfillmentTask]]]:
-    """Hold one request, found by `lookup`, and give it with all its tasks in order, as the lock found them.
+    """Hold one request, found by `pk` or `tasks__id`, and give it with all its tasks in order, as the lock found them.
 
     One transaction: what the body changes is stored when it ends, nothing of it when it raises. The heavy columns of
     the request are not read. Without `savepoint`, inside a transaction of the caller, an error undoes all of that one:
     two statements less, for callers that let errors pass. Raises `ResourceRequest.DoesNotExist`.
     """
     with transaction.atomic(savepoint=savepoint):
-        request = ResourceRequest.objects.select_for_update(of=("self",)).defer(*_BIG).filter(**lookup).first()
+        request = _found(**lookup)
         if request is not None:
-            tasks = list(request.tasks.order_by("sequence_index"))
+            tasks = _tasks_of(request.pk)
+            for task in tasks:
+                task.resource_request = request
             version = request.version
-            with correlated(request.correlation_id):
+            with correlated(request.correlation_id), rows.gathered():
                 yield request, tasks
             if request.version != version:
                 request.changed_at = now()
-                request.save(update_fields=_MOVING)
+                rows.change(request, *_MOVING)
             failpoint("ledger.before_commit")
             transaction.on_commit(partial(failpoint, "ledger.after_commit"))
             return
@@ -68,13 +77,19 @@ def locked(*, savepoint: bool = True, **lookup: Any) -> Iterator[tuple[ResourceR
     raise ResourceRequest.DoesNotExist
 
 
+def _found(*, tenant: str | None = None, **lookup: Any) -> ResourceRequest | None:
+    ((name, key),) = lookup.items()
+    found = _find[name](uuid.UUID(str(key)))
+    return next((request for request in found if tenant in {None, request.tenant}), None)
+
+
 def submit(request: ResourceRequest, tasks: list[FulfillmentTask], *, reason: Reason, by: Principal) -> None:
     """Store a new request with its tasks; the caller holds the transaction."""
     request.state = RequestState.SUBMITTED.value
     request.state_reason = reason.as_dict()
     request.changed_at = now()
-    request.save(force_insert=True)
-    FulfillmentTask.objects.bulk_create(tasks)
+    rows.insert(request)
+    rows.insert(*tasks)
     _audit_request(request, "submit", before="", reason=reason, by=by)
 
 
@@ -117,7 +132,7 @@ def move_task(
         changes |= {"wait_state": {}, "wait_due_at": None, "wait_ends_at": None}
     for name, value in changes.items():
         setattr(task, name, value)
-    task.save(update_fields=["state", "state_reason", *changes])
+    rows.change(task, "state", "state_reason", *changes)
     request.version += 1
     facts.task_moved(
         task_id=task.pk,

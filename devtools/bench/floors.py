@@ -28,7 +28,7 @@ STEPS = 3
 THREADS = 4
 IDLE_SECONDS = 0.01
 SCHEMA = """
-    CREATE TABLE IF NOT EXISTS floor_request (id uuid PRIMARY KEY, name text, state text);
+    CREATE TABLE IF NOT EXISTS floor_request (id uuid PRIMARY KEY, name text, ended boolean DEFAULT false);
     CREATE TABLE IF NOT EXISTS floor_step
         (id bigserial PRIMARY KEY, request uuid, step int, ticket text, done boolean DEFAULT false);
     CREATE INDEX IF NOT EXISTS floor_open ON floor_step (id) WHERE NOT done;
@@ -70,14 +70,14 @@ class SqlQueue:
         """Store a request and its first step."""
         identifier = uuid.uuid4()
         with self._connection.transaction():
-            self._connection.execute("INSERT INTO floor_request VALUES (%s, %s, 'submitted')", [identifier, name])
+            self._connection.execute("INSERT INTO floor_request VALUES (%s, %s)", [identifier, name])
             self._connection.execute("INSERT INTO floor_step (request, step) VALUES (%s, 0)", [identifier])
         return str(identifier)
 
     def state(self, identifier: str) -> str:
         """Return how far a request is."""
-        found = self._connection.execute("SELECT state FROM floor_request WHERE id = %s", [identifier]).fetchone()
-        return str(found[0]) if found else "unknown"
+        found = self._connection.execute("SELECT ended FROM floor_request WHERE id = %s", [identifier]).fetchone()
+        return "completed" if found and found[0] else "submitted"
 
     def work(self) -> None:
         """Do one step, or wait a little when there is none."""
@@ -94,7 +94,7 @@ class SqlQueue:
         if step + 1 < STEPS:
             self._connection.execute("INSERT INTO floor_step (request, step) VALUES (%s, %s)", [request, step + 1])
         else:
-            self._connection.execute("UPDATE floor_request SET state = 'completed' WHERE id = %s", [request])
+            self._connection.execute("UPDATE floor_request SET ended = true WHERE id = %s", [request])
 
 
 class SqsQueue:

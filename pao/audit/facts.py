@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from pao import rows
 from pao.audit.models import AuditEvent
 from pao.core.context import Principal, correlation_id
 
@@ -187,14 +188,16 @@ def _record(
     request_id: uuid.UUID | None = None,
     tenant: str | None = None,
 ) -> None:
-    AuditEvent.objects.create(
-        tenant=tenant or by.tenant,
-        event=event,
-        actor=by.id,
-        actor_method=by.method,
-        subject=subject,
-        subject_id=str(subject_id),
-        request_id=request_id,
-        correlation_id=correlation_id.get(),
-        payload=payload,
+    rows.add(
+        AuditEvent(
+            tenant=tenant or by.tenant,
+            event=event,
+            actor=by.id,
+            actor_method=by.method,
+            subject=subject,
+            subject_id=str(subject_id),
+            request_id=request_id,
+            correlation_id=correlation_id.get(),
+            payload=payload,
+        )
     )

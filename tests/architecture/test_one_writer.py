@@ -12,7 +12,7 @@ from tests.architecture.sources import PRODUCT, calls, constants, modules, named
 WRITER = "requests_app/transitions.py"
 MODELS = {"ResourceRequest", "FulfillmentTask"}
 WRITES = {"update", "create", "acreate", "aupdate", "get_or_create", "update_or_create"}
-FIELD_LISTS = {"bulk_update", "abulk_update", "save", "asave"}
+FIELD_LISTS = {"bulk_update", "abulk_update", "save", "asave", "change"}
 # Names are computed for `setattr` here; the columns come from a fixed list in the same module.
 COMPUTED = {"catalog/serving.py": "columns of a catalog entry, `_columns`"}
 SQL = re.compile(r"\b(update|insert\s+into)\s+\"?requests_|\bset\s+\"?state\"?\s*=", re.IGNORECASE)
@@ -118,6 +118,7 @@ def test_the_writer_writes() -> None:
         "ResourceRequest.objects.create(state='failed')",
         "objects.update_or_create(pk=1, defaults={'state': 'failed'})",
         "task.save(update_fields=['state'])",
+        "rows.change(task, 'state')",
         "objects.bulk_update(tasks, ['state'])",
         "objects.bulk_update(tasks, fields=('attempt', 'state'))",
         "cursor.execute('UPDATE requests_fulfillmenttask SET attempt = 2')",

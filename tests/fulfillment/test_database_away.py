@@ -28,11 +28,11 @@ def single(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> ResourceRequest
 
 @contextmanager
 def database_away(statement: str, *, times: int, error: type[Exception] = OperationalError) -> Iterator[list[str]]:
-    """Let the next `times` statements that begin so fail; give the list of those that did."""
+    """Let the next `times` statements that hold these words fail; give the list of those that did."""
     failed: list[str] = []
 
     def execute(run_it: Callable[..., Any], sql: str, *arguments: Any) -> Any:
-        if len(failed) < times and sql.startswith(statement):
+        if len(failed) < times and statement in sql:
             failed.append(sql)
             raise error("the database is away")
         return run_it(sql, *arguments)

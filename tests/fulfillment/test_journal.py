@@ -65,8 +65,11 @@ def test_an_intent_is_committed_before_the_call(task: FulfillmentTask, journal: 
     assert connection.in_atomic_block is False
 
 
-def test_the_newest_result_of_a_step_counts(task: FulfillmentTask, journal: TaskJournal) -> None:
+def test_what_was_never_done_has_no_result(journal: TaskJournal) -> None:
     assert journal.result_of("create") is None
+
+
+def test_the_newest_result_of_a_step_counts(task: FulfillmentTask, journal: TaskJournal) -> None:
     effect(task, 1, EffectOutcome.DONE, key="OLD-1")
     effect(task, 3, EffectOutcome.DONE, key="NEW-1")
     effect(task, 4, EffectOutcome.INTENDED)
