@@ -38,8 +38,9 @@ GAPS: Mapping[str, tuple[str, ...]] = {
         "ledger.after_commit",
     ),
 }
-# How often a pass kills: places that are passed often seldom, so that each of them kills about as many.
-CHANCES = {"submit": 0.03, "relay": 0.01, "worker": 0.01, "ledger": 0.002, "drain": 0.5}
+# How often a pass kills: places that are passed often seldom, so that each of them kills about as many. A relay that
+# dies sends its batch of fifty again, so that one which died more often would send little else.
+CHANCES = {"submit": 0.03, "relay": 0.003, "worker": 0.01, "ledger": 0.002, "drain": 0.5}
 
 
 @dataclass
