@@ -133,8 +133,9 @@ class Router:
         self._routes: list[tuple[str, str, re.Pattern[str], Handler]] = []
 
     def add(self, method: str, template: str, handler: Handler) -> None:
-        """Serve a method and path template by a handler; ``{version}`` matches 2 or 3 only."""
+        """Serve a method and path template by a handler; ``{version}`` matches 2 or 3, ``{name+}`` several segments."""
         pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template.replace("{version}", "(?P<version>[23])"))
+        pattern = re.sub(r"\{(\w+)\+\}", r"(?P<\1>.+)", pattern)
         self._routes.append((method, template, re.compile(pattern), handler))
 
     def find(self, method: str, path: str) -> tuple[str, Handler, dict[str, str]]:
