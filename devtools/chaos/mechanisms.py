@@ -38,16 +38,16 @@ MECHANISMS: Mapping[str, Mechanism] = {
     "outbox": Mechanism(
         "the message is written in the transaction that makes it necessary",
         (
-            Change("queueops.outbox", "    return OutboxMessage.objects.create(", "    _later(\n"),
+            Change("queueops.outbox", "    rows.add(message)\n", "    _later(message)\n"),
             Change(
                 "queueops.outbox",
                 "\n\ndef put(",
-                "\n\ndef _later(**columns):\n"
+                "\n\ndef _later(message):\n"
                 "    from django.db import transaction\n"
                 "    from pao.failpoints import failpoint\n"
                 "    def write():\n"
                 "        failpoint('submit.after_commit')\n"
-                "        OutboxMessage.objects.create(**columns)\n"
+                "        message.save(force_insert=True)\n"
                 "    transaction.on_commit(write)\n"
                 "\n\ndef put(",
             ),
@@ -97,8 +97,9 @@ MECHANISMS: Mapping[str, Mechanism] = {
             ),
             Change(
                 "fulfillment.runner",
-                "TaskAttempt.objects.create(tenant=task.tenant, task=task, number=lease.attempt, worker=lease.worker)",
-                "TaskAttempt.objects.get_or_create(tenant=task.tenant, task=task, number=lease.attempt)",
+                "begun = TaskAttempt(tenant=task.tenant, task=task, number=lease.attempt, worker=lease.worker)\n"
+                "        rows.add(begun)\n",
+                "begun, _ = TaskAttempt.objects.get_or_create(tenant=task.tenant, task=task, number=lease.attempt)\n",
             ),
         ),
     ),
@@ -128,8 +129,9 @@ MECHANISMS: Mapping[str, Mechanism] = {
         (
             Change(
                 "fulfillment.journal",
-                "self._upsert(step, description=description[:500], sent=sent, outcome=EffectOutcome.INTENDED)",
-                "pass",
+                "            if new:\n                rows.add(effect)\n"
+                '            else:\n                rows.change(effect, "description", "sent", "outcome")\n',
+                "",
             ),
         ),
     ),
