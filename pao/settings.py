@@ -10,6 +10,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from pao import failpoints
+from pao.api import description
 from pao.environment import Environment
 from pao.logs import logging_config
 
@@ -349,29 +350,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "pao.api.errors.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
 }
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Platform Automation Orchestrator",
-    "DESCRIPTION": "Request infrastructure that platform teams offer, and follow it until it is there.",
-    "VERSION": "v1",
-    "OAS_VERSION": "3.1.1",
-    "SCHEMA_PATH_PREFIX": "/api/v1",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PUBLIC": True,
-    "SERVE_AUTHENTICATION": [],
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "pao.api.schema.add_manners"],
-    "ENUM_NAME_OVERRIDES": {
-        "RequestState": "requests_app.api.serializers.REQUEST_STATES",
-        "TaskState": "requests_app.api.serializers.TASK_STATES",
-        "SyncStatus": "catalog.models.SyncStatus.values",
-        "MessageStatus": "requests_app.queue.STATUSES",
-        "DeadLetterStatus": "queueops.models.DeadLetterStatus",
-        "DeadLetterCause": "queueops.models.DeadLetterCause",
-        "RedriveOutcome": "requests_app.api.queue_shapes.REDRIVE_OUTCOMES",
-    },
-}
+SPECTACULAR_SETTINGS = description.SETTINGS
 
 # --- Safe by default; relaxed only where development has no TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PAO_BEHIND_TLS_PROXY else None
