@@ -23,6 +23,8 @@ ABORT_SHARE = 0.02  # of the looks at a request under way
 REDRIVE_SHARE = 0.05
 DECIDE_SECONDS = 180.0
 UNKNOWN = "OUTCOME_UNKNOWN"
+# Of two presses of these one is refused whenever it comes; another retry may meet the next failure.
+ENDS = frozenset({"abort", "confirm", "discard"})
 # What a person does with a failed request, and how often beside the others.
 DECISIONS = {"retry": 9, "resolve": 4, "escalate": 3, "abort": 1}
 
@@ -152,7 +154,7 @@ def _press(rig: Rig, client: PaoClient, path: str, body: Any, chance: random.Ran
         keys = [key, chance.choice([key, str(uuid.uuid4())])]
         with ThreadPoolExecutor(2) as fingers:
             taken = list(fingers.map(lambda one: press(rig, client, path, body, key=one), keys))
-        if keys[0] != keys[1] and all(answer is not None for answer in taken) and verb != "resolve":
+        if keys[0] != keys[1] and all(answer is not None for answer in taken) and verb in ENDS:
             rig.unexpected.append(f"both of two presses of {path} were taken")
     if any(answer is not None for answer in taken):
         rig.verbs[verb] += 1
