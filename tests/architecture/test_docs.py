@@ -35,10 +35,6 @@ GIVEN_BY_NAME = {  # codes that a constant or a choice gives
     "SERVER_ERROR",  # fulfillment/actions/rest_api.py
     "UNEXPECTED_STATUS",  # as above
     "DESTINATION_NOT_ALLOWED",  # pao/clients/destinations.py
-    "ABORTED",  # requests_app/domain/reasons.py, a function
-    "LOST_AFTER_ABORT",  # as above
-    "STOOD_STILL",  # as above
-    "WAITS",  # as above
 }
 
 
@@ -196,10 +192,20 @@ def task_codes() -> set[str]:
     """Return every code with which a task may stop: of reasons, of failures, and finer ones given where raised."""
     failures: list[type[PaoError]] = [ActionFailed, *ActionFailed.__subclasses__(), SecretUnavailable, TemplateError]
     codes = {value.code for value in vars(reasons).values() if isinstance(value, reasons.Reason)}
+    codes |= {value for value in vars(reasons).values() if isinstance(value, str) and re.fullmatch(r"[A-Z_]+", value)}
+    codes |= set(codes_of_reasons(ast.parse(Path(reasons.__file__).read_text(encoding="utf-8"))))
     codes |= {failure.code for failure in failures} | GIVEN_BY_NAME
     for source in (path for top in ("fulfillment", "pao/clients") for path in (ROOT / top).rglob("*.py")):
         codes |= set(codes_given(ast.parse(source.read_text(encoding="utf-8"))))
     return codes
+
+
+def codes_of_reasons(tree: ast.Module) -> Iterator[str]:
+    """Yield the codes of the reasons that a module makes."""
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        match call:
+            case ast.Call(func=ast.Name(id="Reason"), args=[ast.Constant(value=str(code)), *_]):
+                yield code
 
 
 def codes_given(tree: ast.Module) -> Iterator[str]:

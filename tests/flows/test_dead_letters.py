@@ -22,6 +22,7 @@ HOLDING = {
 
 
 def test_what_no_worker_could_take_is_explained_redriven_and_done_once(stack: Stack) -> None:
+    """F30, F61: the letters come through the ledger, and each is sent again once."""
     operator = PaoClient(stack.deployment.address, "olga")
     requests = [stack.submit(), stack.submit()]
     _kill_workers_until_dead(stack, operator, requests)
