@@ -4,10 +4,11 @@ A task waits when nothing of its attempt is in doubt: it was not begun, or it wa
 destination whose breaker is open by now. What nobody knows, and what the other side refused, goes before a person.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
-from fulfillment.actions.protocol import ActionType, Context, Outcome
+from fulfillment.actions.protocol import ActionType, Call, Context, Outcome
 from fulfillment.breakers import TaskGate, gate_of, is_any_down
 from fulfillment.journal import TaskJournal
 from fulfillment.reconcile import run_settled
@@ -34,5 +35,14 @@ def run_unless_down(action: ActionType, config: Mapping[str, Any], context: Cont
 def _ask(gate: TaskGate, action: ActionType, config: Mapping[str, Any], context: Context) -> None:
     """Raise `CircuitOpen` when the action is to call what is down; while nothing is, its calls are not even planned."""
     if is_any_down():
-        for destination in sorted({target_of(call.url).origin for call in action.plan(config, context)}):
+        for destination in _destinations(action.plan(config, context)):
             gate.enter(destination)
+
+
+def _destinations(calls: Iterable[Call]) -> list[str]:
+    """Return where calls go, as far as that is known before they are made: an answer may yet name an address."""
+    found = set()
+    for call in calls:
+        with suppress(ValueError):
+            found.add(target_of(call.url).origin)
+    return sorted(found)

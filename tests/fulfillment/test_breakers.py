@@ -138,6 +138,15 @@ class TestOutage:
         request = submitted("database-large-test")
         assert (run_due(), state_of(request)) == (["completed"], "completed")
 
+    def test_a_call_whose_next_address_an_answer_is_to_name_is_not_affected(self, sandbox: Sandbox) -> None:
+        """While anything is down, plans are read; what a job is asked by stands in none of them yet."""
+        open_breaker()
+        action = rest(f"{sandbox.base_url}/platform/jobs")
+        action["config"]["poll"] = {"until": "body.state == 'done'", "interval": 5, "timeout": 600}
+        serve(item(mode="automatic", actions=[action]))
+        request = submitted("database-small-test")
+        assert (run(task_of(request)), codes(request)) == ("waiting", ("WAITS_OUTSIDE", ["WAITS"]))
+
     def test_servers_in_trouble_count_although_what_they_did_is_for_a_person(
         self, sandbox: Sandbox, jira: FaultProxy
     ) -> None:
