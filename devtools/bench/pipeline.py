@@ -41,7 +41,7 @@ class Figures:
     parts: dict[str, float]
     lone: float
     submit_p95: float
-    memory: float
+    memory: dict[str, float]
     counted: dict[str, float]
 
 
@@ -91,7 +91,7 @@ def _measured(made: Stack, name: str, target: Target, parts: tuple[str, ...], re
         beside={part: _per_request(used, requests, part) for part in BESIDE},
         lone=statistics.median(lone),
         submit_p95=_p95(loaded.submits),
-        memory=made.memory_mib(*parts),
+        memory={part: made.memory_mib(part) for part in parts},
         counted=counted,
     )
 
@@ -126,14 +126,15 @@ def _print_table(rows: Sequence[Figures], requests: int) -> None:
         shown = " ".join(f"{part} {milliseconds:.1f}" for part, milliseconds in (row.beside | row.parts).items())
         print(
             f"{row.name:<12}{row.per_second:>11.1f}{row.cpu:>8.1f}{row.lone:>9.0f}"
-            f"{row.submit_p95:>12.0f}{row.memory:>6.0f}  {shown}"
+            f"{row.submit_p95:>12.0f}{sum(row.memory.values()):>6.0f}  {shown}"
         )
     pao, *floors = rows
     print("PAO per request: " + ", ".join(f"{number:.2f} {name}" for name, number in pao.counted.items()))
+    print("PAO's memory, MiB: " + ", ".join(f"{part} {mib:.0f}" for part, mib in pao.memory.items()))
     for floor in floors:
         print(
             f"{'PAO : ' + floor.name:<22}requests/s {pao.per_second / floor.per_second:.2f}, "
-            f"CPU {pao.cpu / floor.cpu:.2f}, lone {pao.lone / floor.lone:.2f}, memory {pao.memory / floor.memory:.2f}"
+            f"CPU {pao.cpu / floor.cpu:.2f}, lone {pao.lone / floor.lone:.2f}"
         )
 
 
