@@ -50,7 +50,8 @@ def settle_everything(rig: Rig, quiet: Callable[[Rig], None]) -> None:
         if not waiting:
             return
         with ThreadPoolExecutor(CROWD) as people:
-            list(people.map(lambda identifier: _decide(rig, identifier, random.Random(identifier)), waiting))
+            chances = [random.Random(chance.random()) for _ in waiting]  # else they would decide the same for ever
+            list(people.map(lambda identifier, own: _decide(rig, identifier, own), waiting, chances))
         quiet(rig)
         time.sleep(1.0)  # some decisions must wait until a worker that may be alive cannot wake up any more (F49)
 
