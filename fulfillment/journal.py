@@ -50,6 +50,7 @@ def _traces(task: FulfillmentTask, effects: list[Effect]) -> Traces:
     return Traces(
         finished=tuple(effect.description or effect.step for effect in effects if effect.outcome == _DONE),
         unanswered=tuple(effect.description or effect.step for effect in _unanswered_of(task, effects)),
+        repeatable=tuple(effect.description or effect.step for effect in _repeatable_of(task, effects)),
     )
 
 
@@ -63,6 +64,19 @@ def _unanswered_of(task: FulfillmentTask, effects: list[Effect]) -> list[Effect]
         effect
         for effect in effects
         if effect.outcome == EffectOutcome.INTENDED
+        and effect.attempt > task.denied_attempts
+        and effect.step not in finished
+    ]
+
+
+def _repeatable_of(task: FulfillmentTask, effects: list[Effect]) -> list[Effect]:
+    """Return what may have happened, and was closed because the very same call does no harm: evidence says that."""
+    finished = {effect.step for effect in effects if effect.outcome == _DONE}
+    return [
+        effect
+        for effect in effects
+        if effect.outcome == EffectOutcome.REFUSED
+        and effect.evidence
         and effect.attempt > task.denied_attempts
         and effect.step not in finished
     ]
@@ -137,12 +151,13 @@ class TaskJournal:
         """Return what was done for the task, in any attempt, in order."""
         return [effect.description or effect.step for effect in self._effects if effect.outcome == _DONE]
 
-    def refused(self, attempt: int) -> None:
-        """Close what the attempt had intended: it certainly did not happen."""
+    def refused(self, attempt: int, *, evidence: str = "") -> None:
+        """Close what the attempt had intended: it did not happen, or `evidence` says why it may be repeated."""
         for effect in self._effects:
             if effect.attempt == attempt and effect.outcome == EffectOutcome.INTENDED:
                 effect.outcome, effect.answered_at = EffectOutcome.REFUSED, now()
-                rows.change(effect, "outcome", "answered_at")
+                effect.evidence = self.masked(evidence)[:1000]
+                rows.change(effect, "outcome", "answered_at", "evidence")
 
     def answer(self, effect: Effect, *, found: Mapping[str, Any] | None, evidence: str) -> None:
         """Store what a look outside showed of an unanswered effect: `found`, or that it may safely be sent again."""

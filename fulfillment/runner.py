@@ -166,7 +166,7 @@ def _suspended(
 def _failure(lease: progress.Lease, journal: TaskJournal, error: PaoError) -> Ending:
     references = _stored(journal, tuple(error.facts.get("references") or ()))
     if not isinstance(error, OutcomeUnknown):
-        journal.refused(lease.attempt)
+        journal.refused(lease.attempt, evidence=str(error.facts.get("repeatable") or ""))
     if outage := error.facts.get("outage"):
         return _postponed(lease, outage, references)
     reason = from_error(error)

@@ -123,6 +123,7 @@ class RestApi:
     def _answered(self, prepared: Prepared, context: Context) -> Answer:
         """Return the answer that means success; raise what the last one means, or an earlier doubt that it leaves."""
         doubt: OutcomeUnknown | None = None
+        repeatable = ""
         sends = 0
         while True:
             sends += 1
@@ -151,9 +152,11 @@ class RestApi:
                 )
             if isinstance(failure, OutcomeUnknown):
                 doubt = doubt or failure
+            repeatable = repeatable or str(failure.facts.get("repeatable") or "")
             pause = max(wait or 0.0, _backoff(prepared.endpoint, sends))
             in_time = clock.monotonic() + pause + http.LEAST_SECONDS < context.deadline
             if not again or sends > prepared.endpoint.attempts or not in_time:
+                failure.facts["repeatable"] = repeatable
                 raise _final(failure, doubt, sends, context)
             context.journal.note(f"{failure.message} Repeating in {pause:.1f} s", send=sends)
             self._sleep(pause)
@@ -180,7 +183,8 @@ def _judged(answer: Answer, prepared: Prepared) -> ActionFailed:
         return CallRefused(f"{said}.", **facts)
     code = "SERVER_ERROR" if answer.status in _SERVER_ERRORS else "UNEXPECTED_STATUS"
     if prepared.endpoint.idempotent:
-        return ActionFailed(f"{said}. The call is idempotent, so a retry is safe.", code=code, **facts)
+        sentence = f"{said}. The call is idempotent, so a retry is safe."
+        return ActionFailed(sentence, code=code, repeatable=sentence, **facts)
     return OutcomeUnknown(f"{said}; whether it had its effect is not known.", **facts)
 
 

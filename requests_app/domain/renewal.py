@@ -49,10 +49,14 @@ class TaskLike(planner.TaskLike, Protocol):
 
 @dataclass(frozen=True)
 class Traces:
-    """What the attempts of a task have left outside: effects that are done, and those of which nobody knows."""
+    """What the attempts of a task have left outside: effects that are done, and those of which nobody knows.
+
+    `repeatable` may have happened too; the very same call does no harm, under the key that the task gives it.
+    """
 
     finished: tuple[str, ...] = ()
     unanswered: tuple[str, ...] = ()
+    repeatable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -162,6 +166,7 @@ def _match(line: Sequence[TaskLike], actions: Sequence[PlannedTask], traces: Map
                 free.remove(row)
                 found.rows[action.sequence_index] = row
     found.left += free
+    found.refusals += [_cannot_change(task) for task in free if traces.get(task.pk, Traces()).repeatable]
     return found
 
 
@@ -175,6 +180,13 @@ def _cannot_stay(task: TaskLike) -> str:
     return (
         f"{task} {what}, and the newer version does not have it at that place: it might be done twice, or what "
         "exists be forgotten. Retry on the version it was accepted with."
+    )
+
+
+def _cannot_change(task: TaskLike) -> str:
+    return (
+        f"{task}: its call may have had its effect, and may only be repeated as it was. The newer version does not: it "
+        "might be done twice, or what exists be forgotten. Retry on the version it was accepted with, or settle it."
     )
 
 

@@ -14,6 +14,7 @@ from pao.core.errors import ActionFailed
 from requests_app.abort import abort
 from requests_app.models import FulfillmentTask, LogLine, ResourceRequest
 from requests_app.retry import retry
+from requests_app.retry_latest import outlook
 from tests.factories import bundle, item, rest, serve, serve_stack, submitted, ticket
 from tests.fulfillment.outside import CREATE, LINK, PLATFORM, SEARCH, arm, links, tickets_of
 from tests.fulfillment.pipeline import (
@@ -29,6 +30,7 @@ from tests.fulfillment.pipeline import (
     task_of,
 )
 from tests.pao.clients.server import FaultServer, answer, raw, reset
+from tests.requests_app.newer import serve_newer
 
 pytestmark = pytest.mark.django_db
 
@@ -384,6 +386,27 @@ class TestUnknownOutcomes:
             run(task_of(request))
 
         assert (state_of(request), len(server.requests)) == ("completed", 2)
+
+    @pytest.mark.parametrize("answers", [[reset], [answer(500)], [answer(500), answer(400)]])
+    def test_a_call_that_is_safe_to_repeat_is_not_made_otherwise_on_a_newer_version(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch, answers: list[Any]
+    ) -> None:
+        """R1: the first call may have had its effect, and another one would have another key, so that both happen."""
+        monkeypatch.setattr("fulfillment.actions.rest_api._backoff", lambda *_: 0.0)
+        with FaultServer(answers) as server:
+            settings.PAO_REST_ALLOWED_TARGETS = [server.url]
+            call = rest(f"{server.url}/databases")
+            call["config"]["endpoint"]["method"] = "PUT"
+            call["config"]["retry"] = {"attempts": len(answers) - 1}
+            serve(item(mode="automatic", actions=[call]))
+            request = submitted("database-small-test")
+            run(task_of(request))
+            call["config"]["body"]["contentTemplate"] = '{"name": "{{.current.name}}"}'
+            serve_newer(item(mode="automatic", actions=[call]))
+            view = outlook(resource_request_id=request.pk)
+
+        assert (state_of(request), len(server.requests), view.is_possible) == ("failed", len(answers), False)
+        assert "its call may have had its effect" in " ".join(view.refusals)
 
     def test_an_idempotent_call_of_a_lost_worker_is_sent_again_by_the_next_attempt(
         self, settings: Settings, monkeypatch: pytest.MonkeyPatch

@@ -232,6 +232,16 @@ def test_an_unknown_outcome_is_settled_on_its_own_version(traces: dict[Any, Trac
     assert "it is not known whether its call had an effect" in refusal
 
 
+@pytest.mark.parametrize("after", [[("a", A)], [("a", A), ("b", rest("http://127.0.0.1:9/other"))]])
+def test_what_may_only_be_repeated_as_it_was_must_be_there_unchanged(after: list[tuple[str, dict[str, Any]]]) -> None:
+    """A row of its own would have a key of its own outside, so that the other side could not tell the repetition."""
+    before, traces = rows(("a", COMPLETED, A), ("b", FAILED, rest())), {1: Traces(repeatable=("POST",))}
+    [refusal] = renew(before, plan(*after), traces).refusals
+    assert "2. rest-api of b: its call may have had its effect" in refusal
+    renewal = renew(before, plan(("a", A), ("b", rest())), traces)
+    assert (renewal.refusals, told(renewal)) == ((), ["stays a0", "runs b1"])
+
+
 def test_what_is_handed_over_stays_with_its_version() -> None:
     row = Row(1, "a", FAILED, A, replaces_id=0)
     [refusal] = renew([*rows(("a", SKIPPED, A)), row], plan(("a", A))).refusals[:1]
