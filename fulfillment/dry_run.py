@@ -59,7 +59,7 @@ class _NoJournal:
     def result_of(self, step: str) -> Mapping[str, Any] | None:
         return None
 
-    def note(self, message: str, **facts: Any) -> None:
+    def note(self, message: str, *, at_once: bool = False, **facts: Any) -> None:
         raise RuntimeError("A dry run has no log.")
 
 

@@ -3,8 +3,10 @@
 Actions mask by name what they write here; this masks by value what only the form, or an earlier task, knows (B60).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -16,12 +18,14 @@ from fulfillment import outputs
 from fulfillment.models import Effect, EffectOutcome
 from fulfillment.storing import patiently
 from pao import rows
+from pao.clients import exchanges
+from pao.clients.exchanges import Exchanged
 from pao.clients.redaction import masked_value
 from pao.core.clock import now
 from pao.failpoints import failpoint
-from requests_app import loglines, progress
+from requests_app import loglines, progress, transitions
 from requests_app.domain.renewal import Traces
-from requests_app.models import FulfillmentTask
+from requests_app.models import FulfillmentTask, LogLevel, LogLine
 
 log = structlog.get_logger(__name__)
 _DONE = EffectOutcome.DONE
@@ -85,13 +89,22 @@ def _repeatable_of(task: FulfillmentTask, effects: list[Effect]) -> list[Effect]
 class TaskJournal:
     """The journal of one attempt; earlier attempts' effects are readable through it.
 
-    The effects are read once: while an attempt lasts, nobody but its worker writes effects of its task.
+    The effects are read once: while an attempt lasts, nobody but its worker writes effects of its task. Lines for the
+    request's log are kept until the next transaction that holds the request's lock.
     """
 
     def __init__(self, task: FulfillmentTask, lease: progress.Lease) -> None:
         self._task = task
         self._lease = lease
         self._secrets: tuple[str, ...] = ()
+        self._lines: list[LogLine] = []
+        self._heard: list[Exchanged] = []
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Write into the log what is said outside while this lasts: where, how it was answered, how long it took."""
+        with exchanges.listening() as self._heard:
+            yield
 
     @cached_property
     def _effects(self) -> list[Effect]:
@@ -112,11 +125,13 @@ class TaskJournal:
         effect.description, effect.sent, effect.outcome = description[:500], sent, EffectOutcome.INTENDED
         with transaction.atomic(), rows.gathered():
             progress.mark_calling(self._lease)
+            self.tell()
             if new:
                 rows.add(effect)
             else:
                 rows.change(effect, "description", "sent", "outcome")
-            loglines.add(self._task, f"About to: {description}", sent=sent)
+            loglines.add(self._task, f"About to: {description}", by=self._lease.worker, sent=sent)
+        self.told()
         self._keep(effect)
         failpoint("worker.after_intent")
 
@@ -136,9 +151,24 @@ class TaskJournal:
         done = [effect for effect in self._effects if effect.step == step and effect.outcome == _DONE]
         return dict(max(done, key=lambda effect: effect.attempt).result) if done else None
 
-    def note(self, message: str, **facts: Any) -> None:
-        """Add a line to the request's log."""
-        loglines.add(self._task, self.masked(message), **self.masked(facts))
+    def note(self, message: str, *, at_once: bool = False, **facts: Any) -> None:
+        """Add a line to the request's log: with the next thing stored or, before a pause, `at_once`."""
+        self._hear()
+        self._line(message, **facts)
+        if at_once:
+            with transitions.locked(pk=self._task.resource_request_id):
+                self.tell()
+            self.told()
+
+    def tell(self) -> None:
+        """Store the lines that are kept, in a transaction that holds the request's lock; `told` follows its commit."""
+        self._hear()
+        for line in self._lines:
+            rows.add(line)
+
+    def told(self) -> None:
+        """Forget the lines that `tell` has stored."""
+        self._lines.clear()
 
     def unanswered(self) -> list[Effect]:
         """Return the effects, of any attempt, of which nobody knows whether they happened.
@@ -166,7 +196,17 @@ class TaskJournal:
         effect.evidence = self.masked(evidence)[:1000]
         effect.answered_at = now()
         effect.save(update_fields=["outcome", "result", "evidence", "answered_at"])
-        loglines.add(self._task, f"Looked outside for “{effect.description}”: {effect.evidence}")
+        self.note(f"Looked outside for “{effect.description}”: {effect.evidence}")
+
+    def _hear(self) -> None:
+        for heard in self._heard:
+            level = LogLevel.INFO if heard.was_answered_well else LogLevel.WARNING
+            self._line(heard.words(), level=level, exchange=asdict(heard))
+        self._heard.clear()
+
+    def _line(self, message: str, *, level: LogLevel = LogLevel.INFO, **facts: Any) -> None:
+        by = self._lease.worker
+        self._lines.append(loglines.line(self._task, self.masked(message), level=level, by=by, **self.masked(facts)))
 
     def _without_secret_outputs(self, result: Mapping[str, Any], answer: Mapping[str, Any]) -> Any:
         """Return the result masked; the secret outputs within the answer are known from now on."""

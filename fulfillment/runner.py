@@ -69,9 +69,11 @@ def perform(task_id: uuid.UUID, attempt: int, worker: str) -> str:
     task, request = begun.task, begun.task.resource_request
     bound = structlog.contextvars.bound_contextvars(correlation_id=request.correlation_id, request=str(request.pk))
     with correlated(request.correlation_id), bound:
-        ending = _do(task, lease, deadline=monotonic() + settings.PAO_TASK_SECONDS * CALLING_SHARE)
+        journal = TaskJournal(task, lease)
+        with journal.listening():
+            ending = _do(task, lease, journal, deadline=monotonic() + settings.PAO_TASK_SECONDS * CALLING_SHARE)
         failpoint("worker.before_record")
-        outcome = _record(begun, ending)
+        outcome = _record(begun, ending, journal)
     failpoint("worker.after_record")
     return outcome.value
 
@@ -87,8 +89,7 @@ def _claim(lease: progress.Lease) -> tuple[progress.Claim, TaskAttempt | None]:
     return claim, begun
 
 
-def _do(task: FulfillmentTask, lease: progress.Lease, *, deadline: float) -> Ending:
-    journal = TaskJournal(task, lease)
+def _do(task: FulfillmentTask, lease: progress.Lease, journal: TaskJournal, *, deadline: float) -> Ending:
     try:
         scope = load_scope(task)
         journal.hide(scope.secrets)
@@ -194,11 +195,13 @@ def _defect(error: Exception, journal: TaskJournal) -> PaoError:
     return PaoError(f"{sentence} before anything was called.")
 
 
-def _record(begun: TaskAttempt, ending: Ending) -> AttemptOutcome:
-    """Store the ending; return how the attempt ended: `LATE` when the task had moved on."""
+def _record(begun: TaskAttempt, ending: Ending, journal: TaskJournal) -> AttemptOutcome:
+    """Store the ending, with the lines of the log that are kept; return it: `LATE` when the task had moved on."""
 
     def store() -> AttemptOutcome:
-        outcome = ending.outcome if ending.store() else AttemptOutcome.LATE
+        with rows.gathered():
+            journal.tell()
+            outcome = ending.outcome if ending.store() else AttemptOutcome.LATE
         begun.outcome, begun.finished_at, begun.error = outcome, now(), ending.error
         rows.change(begun, "outcome", "finished_at", "error")
         return outcome

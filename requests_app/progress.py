@@ -130,8 +130,8 @@ def complete(
             calling=False,
         )
         for warning in warnings:
-            loglines.add(task, warning, level=LogLevel.WARNING)
-        loglines.add(task, f"{task}: completed.", references=list(references))
+            loglines.add(task, warning, level=LogLevel.WARNING, by=lease.worker)
+        loglines.add(task, f"{task}: completed.", by=lease.worker, references=list(references))
         _go_on(request, tasks)
     return True
 
@@ -150,7 +150,7 @@ def skip(lease: Lease, *, reason: Reason, with_component: bool = False) -> bool:
         ]
         for each in (task, *later) if with_component else (task,):
             transitions.move_task(request, each, TaskEvent.SKIP, reason=reason, by=SYSTEM, calling=False)
-            loglines.add(each, f"{each}: skipped. {reason.sentence}", code=reason.code)
+            loglines.add(each, f"{each}: skipped. {reason.sentence}", by=lease.worker, code=reason.code)
         _go_on(request, tasks)
     return True
 

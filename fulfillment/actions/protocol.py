@@ -81,8 +81,8 @@ class Journal(Protocol):
     def result_of(self, step: str) -> Mapping[str, Any] | None:
         """Return what `done` stored for `step`, in this or an earlier attempt; None when it never was."""
 
-    def note(self, message: str, **facts: Any) -> None:
-        """Add a line to the request's log (masked and bounded)."""
+    def note(self, message: str, *, at_once: bool = False, **facts: Any) -> None:
+        """Add a line to the request's log (masked and bounded): with the next thing stored or, if asked, `at_once`."""
 
 
 @dataclass(frozen=True)

@@ -158,7 +158,7 @@ class RestApi:
             if not again or sends > prepared.endpoint.attempts or not in_time:
                 failure.facts["repeatable"] = repeatable
                 raise _final(failure, doubt, sends, context)
-            context.journal.note(f"{failure.message} Repeating in {pause:.1f} s", send=sends)
+            context.journal.note(f"{failure.message} Repeating in {pause:.1f} s", at_once=True, send=sends)
             self._sleep(pause)
 
 

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 MOST_KEPT = 200
+FIRST_ERROR = 400
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,11 @@ class Exchanged:
     sent_bytes: int
     received_bytes: int
     trouble: str = ""
+
+    @property
+    def was_answered_well(self) -> bool:
+        """Whether there was an answer that is no error of either side."""
+        return 0 < self.status < FIRST_ERROR
 
     def words(self) -> str:
         """Return the exchange in one sentence."""

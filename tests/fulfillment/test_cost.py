@@ -51,7 +51,6 @@ TICKET = {
         ("BEGIN", ""),
         ("UPDATE fulfillment_effect", "what came of it"),
         ("COMMIT", "at once: whatever the rest meets, this is known (F51)"),
-        ("INSERT requests_logline", "for people"),
     ],
     "record": [
         ("BEGIN", ""),
@@ -59,8 +58,8 @@ TICKET = {
         ("SELECT requests_fulfillmenttask", "is it still this worker's (F53); what is ready next"),
         ("UPDATE requests_fulfillmenttask", "completed, with outputs and references"),
         ("UPDATE requests_fulfillmenttask", "the next task is queued"),
-        ("INSERT audit_auditevent, requests_logline, queueops_outboxmessage", "both facts; a line; the message (F55)"),
         ("UPDATE requests_resourcerequest", "its version"),
+        ("INSERT requests_logline, audit_auditevent, queueops_outboxmessage", "lines; both facts; the message (F55)"),
         ("UPDATE fulfillment_taskattempt", "how the attempt ended"),
         ("COMMIT", "all of it or nothing (F56)"),
     ],

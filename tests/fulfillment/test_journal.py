@@ -116,6 +116,7 @@ def test_what_is_found_outside_answers_an_effect_with_its_evidence(task: Fulfill
 
     assert (Effect.objects.get(pk=found.pk).outcome, journal.result_of("create")) == ("done", {"key": "DBA-1"})
     assert Effect.objects.get(pk=again.pk).outcome == "refused"
+    journal.tell()
     assert LogLine.objects.filter(message__contains="JIRA has DBA-1.").exists()
 
 
@@ -125,8 +126,10 @@ def test_known_secrets_are_masked_in_everything_that_is_written(task: Fulfillmen
     journal.intend("create", "make swordfish-1", {"note": "marlin-22", "deep": [{"x": "a swordfish-1 b"}]})
     journal.done("create", {"said": "swordfish-1", "n": 3})
     journal.note("It said swordfish-1", url="http://x/marlin-22")
+    journal.tell()
 
     rows = str(list(Effect.objects.values())) + str(list(LogLine.objects.values()))
+    assert "It said [secret]" in rows
     assert "swordfish" not in rows
     assert "marlin" not in rows
     assert journal.result_of("create") == {"said": "[secret]", "n": 3}

@@ -33,7 +33,7 @@ class MemoryJournal:
     def result_of(self, step: str) -> Mapping[str, Any] | None:
         return self.results.get(step)
 
-    def note(self, message: str, **facts: Any) -> None:
+    def note(self, message: str, *, at_once: bool = False, **facts: Any) -> None:
         self.notes.append(f"{message} {facts}")
 
 
