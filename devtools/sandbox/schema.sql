@@ -25,3 +25,9 @@ CREATE TRIGGER IF NOT EXISTS ledger_keeps_lines BEFORE DELETE ON ledger
 BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS ledger_keeps_words BEFORE UPDATE ON ledger
 BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+CREATE TABLE IF NOT EXISTS repositories (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE, default_branch TEXT NOT NULL,
+    protected TEXT NOT NULL, settings TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS pulls (
+    repository_id INTEGER NOT NULL REFERENCES repositories, number INTEGER NOT NULL, facts TEXT NOT NULL,
+    PRIMARY KEY (repository_id, number));

@@ -18,13 +18,14 @@ from devtools.sandbox.acme import Acme
 from devtools.sandbox.board import Board
 from devtools.sandbox.control import Control
 from devtools.sandbox.faults import ENDING, FaultSwitch
+from devtools.sandbox.github.service import GitHub
 from devtools.sandbox.jira import Jira
 from devtools.sandbox.store import Store
 from devtools.sandbox.web import Answer, Refusal, Request, Router, json_answer, refused
 
 HOST = "127.0.0.1"
 LOCAL_NAMES = {"127.0.0.1", "localhost"}
-FAULTY_PATHS = ("/rest/", "/platform/")
+FAULTY_PATHS = ("/rest/", "/platform/", "/repos/", "/app/")
 LARGEST_BODY = 2 * 1024 * 1024
 IDLE_SECONDS = 120
 STOP_SECONDS = 10
@@ -35,9 +36,10 @@ SIMULATED = {
 
 
 class Sandbox:
-    """JIRA and the Acme platform behind one address, for development and tests.
+    """JIRA, GitHub and the Acme platform behind one address, for development and tests.
 
-    Use it as a context manager, or call start() and stop(). The store and the fault switch are open to tests.
+    Use it as a context manager, or call start() and stop(). The store, the fault switch and GitHub's repositories are
+    open to tests.
     """
 
     def __init__(
@@ -51,6 +53,8 @@ class Sandbox:
         self.router = Router()
         Jira(self.store, missing_projects).add_routes(self.router)
         Acme(self.store).add_routes(self.router)
+        self.github = GitHub(self.store, data)
+        self.github.add_routes(self.router)
         Control(self.store, self.faults, self.calls).add_routes(self.router)
         Board(self.store, self.faults).add_routes(self.router)
         self._port = port
@@ -91,6 +95,7 @@ class Sandbox:
             self._server.close_connections()
             self._server = self._thread = None
         self.store.close()
+        self.github.close()
 
     def __enter__(self) -> Self:
         self.start()
