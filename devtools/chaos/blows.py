@@ -80,7 +80,12 @@ def _kill_child(kind: str) -> Blow:
 
     def kill(rig: Rig) -> None:
         try:
-            children = psutil.Process(_one(rig, kind).pid).children()
+            children = [
+                child
+                for child in psutil.Process(_one(rig, kind).pid).children()
+                # Celery gives up a worker whose pool dies while it starts, and its supervisor starts another.
+                if time.time() - child.create_time() > AT_WORK_SECONDS
+            ]
             if not children:
                 raise NobodyAtWorkError(kind)
             rig.chance.choice(children).kill()
