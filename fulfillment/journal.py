@@ -181,6 +181,16 @@ class TaskJournal:
         """Return what was done for the task, in any attempt, in order."""
         return [effect.description or effect.step for effect in self._effects if effect.outcome == _DONE]
 
+    def so_far(self) -> str:
+        """Return in a sentence what of the task is done, or in doubt; an empty one when nothing is."""
+        if doubts := [effect.description or effect.step for effect in self.unanswered()]:
+            marker = f"pao-task-{self._task.pk}"
+            return (
+                f"It is not known whether this happened in an earlier attempt: {', '.join(doubts)}. Marker: {marker}."
+            )
+        done = self.finished()
+        return f"Done so far: {', '.join(done)}." if done else ""
+
     def refused(self, attempt: int, *, evidence: str = "") -> None:
         """Close what the attempt had intended: it did not happen, or `evidence` says why it may be repeated."""
         for effect in self._effects:

@@ -169,7 +169,10 @@ def _failure(lease: progress.Lease, journal: TaskJournal, error: PaoError) -> En
     if not isinstance(error, OutcomeUnknown):
         journal.refused(lease.attempt, evidence=str(error.facts.get("repeatable") or ""))
     if outage := error.facts.get("outage"):
-        return _postponed(lease, outage, references)
+        return _postponed(lease, journal, outage, references)
+    if journal.unanswered() and not isinstance(error, OutcomeUnknown):
+        # What came in its way ends no doubt that an earlier attempt has left (R4).
+        error = OutcomeUnknown(f"{error.message} {journal.so_far()}")
     reason = from_error(error)
     reason = replace(reason, sentence=journal.masked(reason.sentence))
     return Ending(
@@ -177,11 +180,13 @@ def _failure(lease: progress.Lease, journal: TaskJournal, error: PaoError) -> En
     )
 
 
-def _postponed(lease: progress.Lease, outage: Outage, references: list[dict[str, str]]) -> Ending:
+def _postponed(lease: progress.Lease, journal: TaskJournal, outage: Outage, references: list[dict[str, str]]) -> Ending:
     turn = partial(next_turn, waits_for=outage.destination, wait=outage.wait)
+    cause = f"{outage.words()} {journal.so_far() or 'Nothing was called.'}"
+    in_doubt = bool(journal.unanswered())
     return Ending(
         AttemptOutcome.POSTPONED,
-        lambda: postpone(lease, cause=outage.words(), next_turn=turn, references=references),
+        lambda: postpone(lease, cause=cause, next_turn=turn, references=references, is_in_doubt=in_doubt),
     )
 
 

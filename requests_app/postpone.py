@@ -28,10 +28,12 @@ def postpone(
     cause: str,
     next_turn: Callable[[FulfillmentTask], Turn],
     references: Sequence[Mapping[str, str]] = (),
+    is_in_doubt: bool = False,
 ) -> bool:
     """Queue a running task again, to be sent when its next turn comes; nothing of its attempt is in doubt.
 
-    `cause` is a sentence; `next_turn` is asked under the lock of the request. It becomes an attempt of its own, so that
+    `cause` are sentences, with what an earlier attempt did, or perhaps did: `is_in_doubt`, for a person to decide on in
+    the end. `next_turn` is asked under the lock of the request. It becomes an attempt of its own, so that
     copies of the message are dropped and the queue swallows nothing (F15). A task that has waited as long as it may is
     stuck; one whose request was halted or has ended is given back. Return False when the task has moved on.
     """
@@ -48,7 +50,7 @@ def postpone(
             return progress.give_back(lease)
         turn = next_turn(task)
         if turn.is_over:
-            reason = reasons.waited_too_long(cause, turn.since)
+            reason = reasons.waited_too_long(cause, turn.since, is_in_doubt=is_in_doubt)
             transitions.move_task(request, task, TaskEvent.STICK, reason=reason, by=SYSTEM, **changes)
             progress.halt(request, task, reason)
             return True

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from pao.core.errors import PaoError
+from pao.core.errors import OutcomeUnknown, PaoError
 
 
 @dataclass(frozen=True)
@@ -101,21 +101,22 @@ def waits(what: str) -> Reason:
 
 
 def postponed(cause: str, again: datetime, ends: datetime) -> Reason:
-    """Return the reason of a task that waits for a destination that is down; `cause` is a sentence (F46)."""
+    """Return the reason of a task that waits for a destination that is down; `cause` are sentences (F46)."""
     return Reason(
         CIRCUIT_OPEN,
-        f"{cause} Nothing was called. It is tried again at {again:%H:%M:%S} UTC.",
+        f"{cause} It is tried again at {again:%H:%M:%S} UTC.",
         "Nothing: it starts by itself when the other side works. "
         f"If that takes until {ends:%Y-%m-%d %H:%M} UTC, a person decides.",
     )
 
 
-def waited_too_long(cause: str, since: datetime) -> Reason:
+def waited_too_long(cause: str, since: datetime, *, is_in_doubt: bool = False) -> Reason:
     """Return the reason of a task that has waited for a destination longer than it may."""
+    sentence = f"{cause} It has waited since {since:%Y-%m-%d %H:%M} UTC."
+    if is_in_doubt:
+        return Reason(OutcomeUnknown.code, sentence, OutcomeUnknown.next_step)
     return Reason(
-        CIRCUIT_OPEN,
-        f"{cause} Nothing was called, although it has waited since {since:%Y-%m-%d %H:%M} UTC.",
-        "Retry when the other side works: it waits anew if it must. Or escalate, or abort.",
+        CIRCUIT_OPEN, sentence, "Retry when the other side works: it waits anew if it must. Or escalate, or abort."
     )
 
 

@@ -12,9 +12,11 @@ from pytest_django import Settings
 from devtools.fault_proxy import FaultProxy
 from devtools.sandbox import Sandbox
 from fulfillment import breakers, reaper
+from fulfillment.actions.jira_ticket import CREATE as JIRA_CREATE
 from fulfillment.actions.jira_ticket import JiraTicket
 from fulfillment.actions.protocol import Reference
 from fulfillment.breakers import TaskGate, gate_of, seen, try_now
+from fulfillment.journal import TaskJournal
 from fulfillment.models import Breaker, Effect, Postponement, TaskAttempt
 from fulfillment.postponements import next_turn
 from pao.core import clock
@@ -32,6 +34,7 @@ from tests.fulfillment.pipeline import (
     at_once,
     claimed,
     codes,
+    expire_lease,
     fresh,
     messages_of,
     run,
@@ -196,7 +199,7 @@ class TestLimit:
             run_due()
             assert (state_of(request), states(request)) == ("failed", ["stuck"])
             reason = task_of(request).state_reason
-            assert (reason["code"], "it has waited since" in reason["sentence"]) == ("CIRCUIT_OPEN", True)
+            assert (reason["code"], "It has waited since" in reason["sentence"]) == ("CIRCUIT_OPEN", True)
             assert reason["next_step"].startswith("Retry when the other side works")
             retry(resource_request_id=request.pk, by=OPERATOR)
             run_due()
@@ -206,6 +209,26 @@ class TestLimit:
         pass_time(10 * A_ROUND)
         run_all_due()
         assert (state_of(request), len(tickets_of(sandbox, task_of(request)))) == ("completed", 1)
+
+    def test_what_an_earlier_attempt_may_have_done_is_told_and_stays_for_a_person(
+        self, sandbox: Sandbox, jira: FaultProxy, settings: Settings
+    ) -> None:
+        """R4: waiting settles nothing; who escalates because "nothing was called" would have the work done twice."""
+        request = some(1)[0]
+        task = task_of(request)
+        TaskJournal(task, claimed(task)).intend(JIRA_CREATE, "create a ticket", {})  # here its worker is lost
+        expire_lease(task)
+        assert run(task) == "moved_on"
+        open_breaker(url_of(jira), failures=2)
+        for words in ("It is tried again", "It has waited since"):
+            assert run(task) == "postponed"
+            sentence = fresh(task).state_reason["sentence"]
+            assert words in sentence
+            assert (
+                "not known whether this happened in an earlier attempt: create a ticket. Marker: pao-task" in sentence
+            )
+            settings.PAO_BREAKER_WAIT_SECONDS = 0
+        assert (states(request), codes(request)) == (["stuck"], ("OUTCOME_UNKNOWN", ["OUTCOME_UNKNOWN"]))
 
     def test_the_last_look_is_at_the_limit_however_long_the_pause(self, jira: FaultProxy, settings: Settings) -> None:
         """F46: a task is not left in a pause that ends after its time."""

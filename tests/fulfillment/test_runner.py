@@ -10,7 +10,7 @@ from fulfillment import reconcile, runner
 from fulfillment.context import action_context
 from fulfillment.models import Effect, TaskAttempt
 from pao.core.clock import monotonic
-from pao.core.errors import ActionFailed
+from pao.core.errors import ActionFailed, SecretUnavailable
 from requests_app.abort import abort
 from requests_app.models import FulfillmentTask, LogLine, ResourceRequest
 from requests_app.retry import retry
@@ -329,6 +329,26 @@ class TestUnknownOutcomes:
         assert run(task, "worker-2") == "completed"
         assert [task_of(single).references[0]["key"]] == tickets_of(sandbox, task)
         assert attempts(task) == [(1, "lost"), (2, "completed")]
+
+    def test_what_comes_in_the_way_of_the_next_attempt_ends_no_doubt_of_the_last(
+        self, sandbox: Sandbox, single: ResourceRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """R4: the next worker cannot even ask; a person must not read that nothing happened."""
+        task = task_of(single)
+        with monkeypatch.context() as patched:
+            patched.setattr("fulfillment.journal.failpoint", _die_at("worker.after_call"))
+            with pytest.raises(_KilledError):
+                run(task)
+        expire_lease(task)
+        runner.perform(task.pk, 1, "worker-2")
+
+        def no_key(*_: Any) -> None:
+            raise SecretUnavailable("The key is gone.")
+
+        monkeypatch.setattr(runner, "config_of", no_key)
+        assert run(task, "worker-2") == "failed"
+        assert (codes(single), len(tickets_of(sandbox, task))) == (("OUTCOME_UNKNOWN", ["OUTCOME_UNKNOWN"]), 1)
+        assert f"Marker: pao-task-{task.pk}." in fresh(task).state_reason["sentence"]
 
     def test_a_worker_lost_between_intent_and_call_leaves_the_choice_to_a_person(
         self, sandbox: Sandbox, single: ResourceRequest, monkeypatch: pytest.MonkeyPatch
