@@ -149,6 +149,13 @@ PAO_ESCALATION_ISSUE_TYPE = env.text(
 PAO_REST_ALLOWED_TARGETS = env.addresses(
     "PAO_REST_ALLOWED_TARGETS", [], "URL prefixes that rest-api actions may call; empty means none."
 )
+PAO_GITHUB_URL = env.address(
+    "PAO_GITHUB_URL", "https://api.github.com", "Address of GitHub's API; https://HOST/api/v3 on an Enterprise Server."
+).rstrip("/")
+PAO_GITHUB_TOKEN = env.secret("PAO_GITHUB_TOKEN", "", "Token that PAO signs in to GitHub with, unless as an App.")
+PAO_GITHUB_APP_ID = env.text("PAO_GITHUB_APP_ID", "", "Id of the GitHub App that PAO signs in as, instead of a token.")
+PAO_GITHUB_APP_INSTALLATION = env.text("PAO_GITHUB_APP_INSTALLATION", "", "Number of the App's installation.")
+PAO_GITHUB_APP_KEY = env.secret("PAO_GITHUB_APP_KEY", "", "The App's private key, PEM; line breaks may be written \\n.")
 PAO_HTTP_CONNECT_SECONDS = env.number(
     "PAO_HTTP_CONNECT_SECONDS", 5, "Longest wait for a connection.", least=0.1, most=60
 )
