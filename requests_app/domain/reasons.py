@@ -1,6 +1,7 @@
 """Why something is in the state it is in: a code, a sentence, and what to do next. Nobody sees "stuck" without why."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from pao.core.errors import OutcomeUnknown, PaoError
@@ -128,6 +129,19 @@ def condition_false(sentence: str) -> Reason:
 def aborted(reason: str, by: str) -> Reason:
     """Return the reason of an abort."""
     return Reason("ABORTED", f"Aborted by {by}" + (f": {reason}" if reason else "."), "")
+
+
+def left_outside(why: Reason, *, doubts: Sequence[str], done: Sequence[str], marker: str) -> Reason:
+    """Return the reason of a task that ends although it has left something outside, or may have; `why` it ends."""
+    if doubts:
+        sentence = f"It is not known whether this happened: {', '.join(doubts)}. Marker: {marker}."
+        next_step = "Look at the other side for the marker, and undo by hand what is not wanted."
+    elif done:
+        sentence = f"This was done: {', '.join(done)}."
+        next_step = "Look at what it has begun outside, and undo by hand what is not wanted."
+    else:
+        return why
+    return replace(why, sentence=f"{why.sentence.rstrip('.')}. {sentence}", next_step=next_step)
 
 
 def done_by_hand(reason: str, by: str) -> Reason:

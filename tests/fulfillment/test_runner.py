@@ -330,6 +330,22 @@ class TestUnknownOutcomes:
         assert [task_of(single).references[0]["key"]] == tickets_of(sandbox, task)
         assert attempts(task) == [(1, "lost"), (2, "completed")]
 
+    def test_an_abort_keeps_what_may_have_happened_before_peoples_eyes(
+        self, sandbox: Sandbox, single: ResourceRequest
+    ) -> None:
+        """R4: the ticket may exist, and nobody but the person who aborts will look for it."""
+        arm(sandbox, CREATE, "swallow")
+        arm(sandbox, SEARCH, "lag", seconds=600, times=None)
+        run(task_of(single))
+        abort(resource_request_id=single.pk, by=OPERATOR)
+        task = task_of(single)
+        assert (task.state, len(tickets_of(sandbox, task))) == ("skipped", 1)
+        assert (
+            f"not known whether this happened: create a ticket in DBA: Make my-thing. Marker: pao-task-{task.pk}."
+            in (task.state_reason["sentence"])
+        )
+        assert task.state_reason["next_step"].startswith("Look at the other side for the marker")
+
     def test_what_comes_in_the_way_of_the_next_attempt_ends_no_doubt_of_the_last(
         self, sandbox: Sandbox, single: ResourceRequest, monkeypatch: pytest.MonkeyPatch
     ) -> None:

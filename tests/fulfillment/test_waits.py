@@ -175,6 +175,16 @@ class TestPipeline:
         wake_due()
         assert run(task_of(request)) == "completed"
 
+    def test_an_abort_tells_what_goes_on_outside(self, sandbox: Sandbox) -> None:
+        """Nobody asks for the job any more, so whoever aborts must know that it is there."""
+        request = requested(job(sandbox, seconds=60))
+        run(task_of(request))
+        abort(resource_request_id=request.pk, by=OPERATOR)
+        reason = task_of(request).state_reason
+        assert (states(request), reason["code"]) == (["skipped"], "ABORTED")
+        assert f"This was done: POST {sandbox.base_url}/platform/jobs." in reason["sentence"]
+        assert reason["next_step"].startswith("Look at what it has begun outside")
+
     def test_an_abort_between_the_look_and_its_record_ends_it(
         self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
