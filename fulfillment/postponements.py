@@ -4,8 +4,8 @@ A task that is put off again at the very attempt that the last time gave it goes
 between, such as a person's retry, begins the waiting anew.
 """
 
-import uuid
 from datetime import timedelta
+from zlib import crc32
 
 from django.conf import settings
 from django.db.models import F
@@ -36,7 +36,7 @@ def next_turn(task: FulfillmentTask, waits_for: str, wait: timedelta) -> Turn:
     if of_attempt != task.attempt:
         since = at
     ends = since + timedelta(seconds=settings.PAO_BREAKER_WAIT_SECONDS)
-    turn = Turn(since, min(at + wait + _spread(task.pk), ends), ends, is_over=at >= ends)
+    turn = Turn(since, min(at + wait + _spread(task), ends), ends, is_over=at >= ends)
     if not turn.is_over:
         waiting = Postponement(
             tenant=task.tenant,
@@ -75,5 +75,10 @@ def hasten(destination: str) -> int:
     return hastened
 
 
-def _spread(task_id: uuid.UUID) -> timedelta:
-    return timedelta(seconds=settings.PAO_BREAKER_PAUSE_SECONDS * SPREAD * (task_id.int % _PARTS) / _PARTS)
+def _spread(task: FulfillmentTask) -> timedelta:
+    """Return a share of the pause, at each attempt another: the first of them tries, and must not always be the same.
+
+    One whose own call is what fails would keep all the others waiting, up to the limit.
+    """
+    part = crc32(f"{task.pk}:{task.attempt}".encode()) % _PARTS
+    return timedelta(seconds=settings.PAO_BREAKER_PAUSE_SECONDS * SPREAD * part / _PARTS)

@@ -260,6 +260,18 @@ class TestSharing:
         entered = at_once(*[lambda: TaskGate(f"worker-{next(names)}").enter(ELSEWHERE)] * 4)
         assert sorted(type(one).__name__ for one in entered) == ["CircuitOpen"] * 3 + ["NoneType"]
 
+    def test_it_is_not_always_the_same_that_makes_the_trial(self, sandbox: Sandbox, jira: FaultProxy) -> None:
+        """One that fails by its own fault would keep the others waiting for a place that works."""
+        tasks = [task_of(request) for request in some(2)]
+        first = set()
+        for attempt in range(20):
+            turns = {}
+            for task in tasks:
+                task.attempt = attempt
+                turns[next_turn(task, ELSEWHERE, timedelta()).not_before] = task.pk
+            first.add(turns[min(turns)])
+        assert first == {task.pk for task in tasks}
+
     def test_a_worker_killed_at_its_trial_keeps_nobody_from_the_next(self, settings: Settings) -> None:
         """F46: what is not heard of for as long as an attempt lasts counts for nothing."""
         open_breaker()
