@@ -254,9 +254,10 @@ def _failures_told(
 
 
 def _cause(error: BaseException) -> str:
-    """Return the plainest words for what went wrong."""
+    """Return the plainest words for what went wrong; some hold what the other side has sent."""
     innermost = _innermost(error)
-    return (getattr(innermost, "strerror", None) or str(innermost) or type(innermost).__name__).rstrip(".")
+    words = getattr(innermost, "strerror", None) or str(innermost) or type(innermost).__name__
+    return str(storable(words)).strip().rstrip(".")
 
 
 def _innermost(error: BaseException) -> BaseException:

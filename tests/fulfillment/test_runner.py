@@ -616,6 +616,17 @@ class TestStrangeAnswers:
         assert codes(request)[1] == ["DONE"]
         assert task_of(request).outputs == {"id": "db\ufffd-1", "name": "half \ufffd"}
 
+    def test_so_are_those_of_what_is_no_answer(self, settings: Settings) -> None:
+        """Else nothing could be recorded: worker after worker took the task, and sent its call again."""
+        with FaultServer([raw(b"HTTP/1.1 2\x0000 OK\r\n\r\n")]) as server:
+            settings.PAO_REST_ALLOWED_TARGETS = [server.url]
+            serve(item(mode="automatic", actions=[rest(f"{server.url}/databases")]))
+            request = submitted("database-small-test")
+            assert run(task_of(request)) == "failed"
+
+        assert codes(request) == ("OUTCOME_UNKNOWN", ["OUTCOME_UNKNOWN"])
+        assert "no whole answer came back: HTTP/1.1 2\ufffd00 OK." in task_of(request).state_reason["sentence"]
+
     def test_so_are_those_of_a_refusal(self, settings: Settings) -> None:
         with FaultServer([answer(400, b"no\x00body", Content_Type="text/plain")]) as server:
             settings.PAO_REST_ALLOWED_TARGETS = [server.url]
