@@ -130,7 +130,12 @@ def _general(tasks: Sequence[TaskLike], traces: Mapping[Any, Traces]) -> Iterato
     if any(task.replaces_id is not None for task in tasks):
         yield "It was handed over to people: the tickets that they have are those of the version it was accepted with."
     for task in tasks:
-        if task.state not in _AT_REST:
+        if task.state == TaskState.WAITING:
+            yield (
+                f"{task} waits for something outside, and is looked at again when the request goes on. Retry on the "
+                "version it was accepted with, which goes on waiting, or settle what has failed."
+            )
+        elif task.state not in _AT_REST:
             yield f"{task} is under way with the version it was begun with. Wait until it has ended."
         elif task.state not in TASK_END and _is_unknown(task, traces):
             yield (
