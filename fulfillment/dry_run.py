@@ -20,6 +20,7 @@ from fulfillment.actions.registry import action_type
 from fulfillment.context import TaskScope, action_context, metadata_of, system_of
 from fulfillment.placeholders import Placeholders
 from fulfillment.render import render_action
+from pao.clients.jira_instances import name_for
 from pao.core.errors import PaoError, TemplateError, TemplateSyntaxError
 from requests_app.domain.planner import blockers
 from requests_app.domain.reasons import Reason, from_error
@@ -214,12 +215,17 @@ def _calls(run: _Run, task: FulfillmentTask, scope: TaskScope) -> tuple[Call, ..
 def _tickets(run: _Run, task: FulfillmentTask) -> tuple[Reference, ...]:
     """Return the tickets that the components it depends on would have opened."""
     return tuple(
-        Reference(TICKET, run.names.word(f"ticket of task {_number(other)}"))
+        Reference(TICKET, run.names.word(f"ticket of task {_number(other)}"), instance=_instance(other))
         for other in run.draft.tasks
         if other.component_id in task.depends_on
         and other.action_type == TICKET
         and other.sequence_index not in run.skipped
     )
+
+
+def _instance(task: FulfillmentTask) -> str:
+    asked = task.action["config"].get("ticket") or {}
+    return name_for(instance=str(asked.get("instance") or ""), project=str(asked.get("project") or ""))
 
 
 def _outputs(run: _Run, task: FulfillmentTask) -> dict[str, Any]:

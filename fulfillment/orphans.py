@@ -13,9 +13,10 @@ from itertools import islice
 
 from fulfillment.models import Effect, EffectOutcome
 from pao.audit.models import AuditEvent
-from pao.clients import jira
+from pao.clients import jira_instances
 from pao.clients.jira import JiraClient, Written
 from pao.db import DEFAULT_TENANT
+from pao.settings_jira import DEFAULT
 from requests_app.domain.states import TASK_HALTED, TaskState
 from requests_app.models import FulfillmentTask
 
@@ -50,21 +51,27 @@ class Report:
     is_whole: bool
 
 
-def find(*, days: int, client: JiraClient | None = None) -> Report:
-    """Search the tickets that PAO's user created within `days`, `MOST_PAGES` pages at most.
+def find(*, days: int, clients: Sequence[JiraClient] = ()) -> Report:
+    """Search the tickets that PAO's user created within `days`, `MOST_PAGES` pages of every instance at most.
 
-    Raises `Misconfigured` without a JIRA, `ConnectFailed` or `CallRefused` when it cannot be asked.
+    Raises `Misconfigured` without a JIRA, `ConnectFailed` or `CallRefused` when one cannot be asked.
     """
-    pages = (client or jira.from_settings()).written_since(days)
     orphans: list[Orphan] = []
-    tickets = 0
-    for page in islice(pages, MOST_PAGES):
-        tickets += len(page)
-        orphans += among(page)
-    return Report(orphans, tickets, is_whole=next(pages, None) is None)
+    tickets, is_whole = 0, True
+    for client in clients or _all():
+        pages = client.written_since(days)
+        for page in islice(pages, MOST_PAGES):
+            tickets += len(page)
+            orphans += among(page, instance=client.instance)
+        is_whole = is_whole and next(pages, None) is None
+    return Report(orphans, tickets, is_whole=is_whole)
 
 
-def among(tickets: Sequence[Written]) -> list[Orphan]:
+def _all() -> list[JiraClient]:
+    return [jira_instances.client_of(name) for name in jira_instances.known() or [DEFAULT]]
+
+
+def among(tickets: Sequence[Written], *, instance: str = DEFAULT) -> list[Orphan]:
     """Return the orphans among tickets; in three queries, however many there are."""
     marked = [(ticket, found) for ticket in tickets if (found := _ids(_TASK, ticket.labels))]
     wanted = {task_id for _, found in marked for task_id in found}
@@ -78,32 +85,37 @@ def among(tickets: Sequence[Written]) -> list[Orphan]:
         orphan
         for ticket, found in marked
         for task_id in found
-        if (orphan := _judged(ticket, task_id, tasks.get(task_id), made.get(task_id, set()), pruned)) is not None
+        if (orphan := _judged(ticket, instance, task_id, tasks.get(task_id), made.get(task_id, set()), pruned))
+        is not None
     ]
 
 
 def _judged(
     ticket: Written,
+    instance: str,
     task_id: uuid.UUID,
     task: FulfillmentTask | None,
-    made: Collection[str],
+    made: Collection[tuple[str, str]],
     pruned: Collection[uuid.UUID],
 ) -> Orphan | None:
     if task is None:
         # What was kept long enough is forgotten on purpose.
         said = None if set(_ids(_REQUEST, ticket.labels)) & set(pruned) else _NO_TASK
     else:
-        said = _unknown_to(task, ticket, made)
+        said = _unknown_to(task, ticket, instance, made)
     if said is None:
         return None
     issue = ticket.issue
     return Orphan(issue["key"], issue["url"], f"pao-task-{task_id}", ticket.created, *said)
 
 
-def _unknown_to(task: FulfillmentTask, ticket: Written, made: Collection[str]) -> tuple[str, str] | None:
+def _unknown_to(
+    task: FulfillmentTask, ticket: Written, instance: str, made: Collection[tuple[str, str]]
+) -> tuple[str, str] | None:
     """Return cause and next step when a task does not know the ticket; one that was moved is known by its id."""
     keys = [str(reference.get("key")) for reference in task.references]
-    if ticket.issue["key"] in keys or ticket.issue["id"] in made or task.state in _ON_ITS_WAY:
+    here = [(str(one.get("instance") or DEFAULT), str(one.get("key"))) for one in task.references]
+    if (instance, ticket.issue["key"]) in here or (instance, ticket.issue["id"]) in made or task.state in _ON_ITS_WAY:
         return None
     if keys:
         return (
@@ -121,12 +133,12 @@ def _unknown_to(task: FulfillmentTask, ticket: Written, made: Collection[str]) -
     )
 
 
-def _made_by(tasks: Collection[uuid.UUID]) -> Mapping[uuid.UUID, set[str]]:
-    """Return the ids of tickets that the journal has for tasks: they stay when a ticket moves to another project."""
-    made: dict[uuid.UUID, set[str]] = {}
-    done = Effect.objects.filter(task__in=tasks, outcome=EffectOutcome.DONE).values_list("task", "result__id")
-    for task_id, issue_id in done:
-        made.setdefault(task_id, set()).add(str(issue_id))
+def _made_by(tasks: Collection[uuid.UUID]) -> Mapping[uuid.UUID, set[tuple[str, str]]]:
+    """Return instance and id of the tickets the journal has for tasks: ids stay when a ticket changes its project."""
+    made: dict[uuid.UUID, set[tuple[str, str]]] = {}
+    done = Effect.objects.filter(task__in=tasks, outcome=EffectOutcome.DONE)
+    for task_id, instance, issue_id in done.values_list("task", "result__instance", "result__id"):
+        made.setdefault(task_id, set()).add((str(instance or DEFAULT), str(issue_id)))
     return made
 
 

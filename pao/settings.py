@@ -9,7 +9,7 @@ from pathlib import Path
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from pao import failpoints
+from pao import failpoints, settings_jira
 from pao.api import description
 from pao.environment import Environment
 from pao.logs import logging_config
@@ -140,6 +140,15 @@ PAO_JIRA_USER = env.text(
 )
 PAO_JIRA_TOKEN = env.secret("PAO_JIRA_TOKEN", "", "JIRA API token or personal access token.")
 PAO_JIRA_ISSUE_TYPE = env.text("PAO_JIRA_ISSUE_TYPE", "Task", "Issue type of tickets whose document names none.")
+PAO_JIRA_INSTANCES = settings_jira.instances(env)
+PAO_JIRA_DELIVERY_WORDS = settings_jira.words_of_delivery(
+    "PAO_JIRA_DELIVERY_WORDS",
+    env.words("PAO_JIRA_DELIVERY_WORDS", [], "What statuses and resolutions mean, such as `Won't Do=rejected`."),
+)
+PAO_JIRA_WEBHOOK_SECRETS = env.secrets(
+    "PAO_JIRA_WEBHOOK_SECRETS",
+    "Secrets of JIRA's webhooks, each good: the new and the old one while changing. Not set: no deliveries.",
+)
 PAO_ESCALATION_PROJECT = env.text(
     "PAO_ESCALATION_PROJECT", "", "Key of the JIRA project for escalations of items that name none; else refused."
 )

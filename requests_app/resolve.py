@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.conf import settings
-
 from pao.audit import facts
+from pao.clients import jira_instances
 from pao.clients.redaction import masked_text, masked_value
 from pao.core.context import Principal
 from pao.core.errors import Detail, InvalidTransition, NotFound, ValidationFailed
+from pao.settings_jira import DEFAULT
 from requests_app import dispatch, loglines, progress, sealing, settling, transitions
 from requests_app.domain import handmade, planner, reasons
 from requests_app.domain.reasons import Reason
@@ -123,7 +123,7 @@ def _skip(request: ResourceRequest, task: FulfillmentTask, word: _Word, _secrets
 
 def _adopt(request: ResourceRequest, task: FulfillmentTask, word: _Word, _secrets: Sequence[str]) -> None:
     made = _references(task, word)[0]
-    found = {"key": made["key"], "id": "", "url": made["url"]}
+    found = {"key": made["key"], "id": "", "url": made["url"], "instance": made["instance"]}
     is_open = task.action_type == TICKET and task.state_reason.get("code") == UNKNOWN
     if not is_open or not settling.settle(task, found, f"{word.by.id} found {made['key']}: {word.reason}"):
         raise InvalidTransition(
@@ -137,8 +137,22 @@ def _adopt(request: ResourceRequest, task: FulfillmentTask, word: _Word, _secret
 
 
 def _references(task: FulfillmentTask, word: _Word) -> list[dict[str, str]]:
-    address = f"{settings.PAO_JIRA_URL.rstrip('/')}/browse/" if settings.PAO_JIRA_URL else ""
-    return handmade.references(word.references, action_type=task.action_type, ticket_address=address)
+    return handmade.references(
+        [_placed(task, one) for one in word.references], action_type=task.action_type, ticket_address=_browse_url
+    )
+
+
+def _placed(task: FulfillmentTask, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a reference with the JIRA instance it is of: the one given, else where the task's own ticket goes."""
+    if task.action_type != TICKET or given.get("instance") or (given.get("type") or TICKET) != TICKET:
+        return dict(given)
+    asked = (task.action.get("config") or {}).get("ticket") or {}
+    name = jira_instances.name_for(instance=str(asked.get("instance") or ""), project=str(asked.get("project") or ""))
+    return {**given, "instance": name}
+
+
+def _browse_url(instance: str, key: str) -> str:
+    return jira_instances.browse_url(instance or DEFAULT, key)
 
 
 def _tell(request: ResourceRequest, task: FulfillmentTask, word: _Word) -> None:

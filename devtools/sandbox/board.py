@@ -1,6 +1,8 @@
 """The pages of the sandbox: the board, one ticket, and what their buttons do. All of it works without JavaScript."""
 
 import zlib
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -24,17 +26,19 @@ SECURITY = {
 
 
 class Board:
-    """Answers / and /browse/KEY, and the forms on them."""
+    """Answers / and /browse/KEY, and the forms on them; of every JIRA by the path that it is served under."""
 
-    def __init__(self, store: Store, faults: FaultSwitch) -> None:
-        self._store = store
+    def __init__(self, sites: Mapping[str, tuple[str, Store]], faults: FaultSwitch) -> None:
+        """Take the name and the store of each JIRA by its path; that of Cloud is empty."""
+        self._sites = sites
         self._faults = faults
         self._static = {name: (STATIC / name).read_bytes() for name in STATIC_TYPES}
 
     def add_routes(self, router: Router) -> None:
         """Add the pages and their buttons."""
         router.add("GET", "/", self.board)
-        router.add("GET", "/browse/{key}", self.ticket)
+        for prefix in self._sites:
+            router.add("GET", f"{prefix}/browse/{{key}}", partial(self.ticket, prefix))
         router.add("GET", "/_sandbox/static/{name}", self.static)
         router.add("POST", "/_sandbox/board/transition", self.transition)
         router.add("POST", "/_sandbox/board/arm", self.arm)
@@ -42,7 +46,8 @@ class Board:
 
     def _version(self) -> str:
         # The number of the last effect alone would miss a reset followed by as many effects; the faults have none.
-        state = f"{self._store.version()} {self._store.ledger_start()} {self._faults.armed()}"
+        stores = [f"{store.version()} {store.ledger_start()}" for _, store in self._sites.values()]
+        state = f"{stores} {self._faults.armed()}"
         return f"{zlib.crc32(state.encode()):08x}"
 
     def board(self, request: Request) -> Answer:
@@ -51,18 +56,19 @@ class Board:
         if request.first("v") == version:
             return Answer(204, headers=SECURITY)
         armed = self._faults.armed()
-        return _page(pages.board(self._store, armed, version))
+        return _page(pages.board(self._sites, armed, version))
 
-    def ticket(self, request: Request) -> Answer:
+    def ticket(self, prefix: str, request: Request) -> Answer:
         """Return the page of one ticket, or a 404 page that links to the board."""
         key = request.params["key"]
-        ticket = self._store.ticket(key)
+        store = self._sites[prefix][1]
+        ticket = store.ticket(key)
         version = self._version()
         if ticket is None:
             return _page(pages.missing(key), 404)
         if request.first("v") == version:
             return Answer(204, headers=SECURITY)
-        return _page(pages.ticket(self._store, ticket, version))
+        return _page(pages.ticket(prefix, store, ticket, version))
 
     def static(self, request: Request) -> Answer:
         """Return the style sheet or the script."""
@@ -74,13 +80,16 @@ class Board:
     def transition(self, request: Request) -> Answer:
         """Move a ticket as its button says and go back; a button that is out of date changes nothing."""
         form = _form(request)
-        ticket = self._store.ticket(form.get("key", ""))
+        prefix = form.get("site", "")
+        prefix = prefix if prefix in self._sites else ""
+        store = self._sites[prefix][1]
+        ticket = store.ticket(form.get("key", ""))
         if ticket is None:
             return _page(pages.missing(form.get("key", "")), 404)
         for identifier, _, target in TRANSITIONS[ticket.status]:
             if identifier == form.get("transition"):
-                self._store.move(ticket, target, request.origin({"transition": {"id": identifier}, "by": "board"}))
-        return _see_other(f"/browse/{ticket.key}" if form.get("back") == "ticket" else "/")
+                store.move(ticket, target, request.origin({"transition": {"id": identifier}, "by": "board"}))
+        return _see_other(f"{prefix}/browse/{ticket.key}" if form.get("back") == "ticket" else "/")
 
     def arm(self, request: Request) -> Answer:
         """Arm the fault chosen in the form and go back."""

@@ -12,8 +12,9 @@ LEDGER_FILTERS = ("marker", "effect", "target", "idempotency_key", "correlation_
 class Control:
     """Answers /_sandbox/… for tests, chaos and the demo. No fault ever strikes here."""
 
-    def __init__(self, store: Store, faults: FaultSwitch, calls: Counter[str]) -> None:
+    def __init__(self, store: Store, data_center: Store, faults: FaultSwitch, calls: Counter[str]) -> None:
         self._store = store
+        self._data_center = data_center
         self._faults = faults
         self._calls = calls
 
@@ -31,12 +32,17 @@ class Control:
         return json_answer({"status": "ok", "calls": dict(self._calls), "version": self._store.version()})
 
     def ledger(self, request: Request) -> Answer:
-        """Return {"effects": […]}, filtered by ?marker=, effect, target, idempotency_key, correlation_id."""
-        unknown = set(request.query) - set(LEDGER_FILTERS)
+        """Return {"effects": […]}, filtered by ?marker=, effect, target, idempotency_key, correlation_id.
+
+        Those of the JIRA Data Center are a ledger of their own, with ?site=dc.
+        """
+        asked = dict(request.query)
+        store = self._data_center if asked.pop("site", [""])[0] == "dc" else self._store
+        unknown = set(asked) - set(LEDGER_FILTERS)
         if unknown:
             raise _refusal(f"Unknown filter: {', '.join(sorted(unknown))}. Known: {', '.join(LEDGER_FILTERS)}.")
-        wanted = {name: values[0] for name, values in request.query.items()}
-        return json_answer({"effects": self._store.ledger(**wanted)})
+        wanted = {name: values[0] for name, values in asked.items()}
+        return json_answer({"effects": store.ledger(**wanted)})
 
     def list_faults(self, _request: Request) -> Answer:
         """Return {"faults": […], "kinds": {…}}."""
@@ -60,6 +66,7 @@ class Control:
     def reset(self, _request: Request) -> Answer:
         """Forget tickets, databases, ledger, faults and call counts."""
         self._store.reset()
+        self._data_center.reset()
         self._faults.clear()
         self._calls.clear()
         return Answer(204)

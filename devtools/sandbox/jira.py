@@ -1,4 +1,4 @@
-"""JIRA as PAO sees it: REST versions 2 (plain text) and 3 (Atlassian Document Format).
+"""JIRA as PAO sees it: REST versions 2 (plain text) and 3 (Atlassian Document Format), as Cloud or as Data Center.
 
 Judged by the strict contract in tests/contract/jira. Direction of links, as JIRA behaves: the inward issue of POST
 issueLink blocks, the outward issue is blocked.
@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from devtools.sandbox import jira_kinds
 from devtools.sandbox.jira_fields import ISSUE_TYPES, PRIORITIES, PROJECT_KEY, NewTicket, rich_text
 from devtools.sandbox.jira_search import LARGEST_PAGE, Search, bounded, names
 from devtools.sandbox.jira_views import LINK_TYPES, TRANSITIONS, Views, jira_time
@@ -22,16 +23,20 @@ CREDENTIALS = re.compile(r"(?:Basic|Bearer) +\S+", re.IGNORECASE)
 class Jira:
     """Answers /rest/api/2/… and /rest/api/3/…; any credentials will do, none will not."""
 
-    def __init__(self, store: Store, missing_projects: Iterable[str]) -> None:
+    def __init__(self, store: Store, missing_projects: Iterable[str], *, prefix: str = "") -> None:
+        """Take the path under which it is served; only a Data Center has one, and speaks version 2 alone."""
         self._store = store
+        self._prefix = prefix
         self._missing_projects = frozenset(missing_projects)
-        self._search = Search(store, self._has_project)
+        self._search = Search(store, self._has_project, prefix=prefix)
 
     def add_routes(self, router: Router) -> None:
         """Add the operations that PAO uses."""
         routes: list[tuple[str, str, Callable[[Request], Answer]]] = [
             ("POST", "issue", self.create_issue),
             ("GET", "issue/createmeta/{project}/issuetypes", self.issue_types),
+            ("GET", "issue/createmeta/{project}/issuetypes/{type}", self.fields_of_type),
+            ("GET", "field", self.fields),
             ("GET", "issue/{issue}", self.read_issue),
             ("GET", "issue/{issue}/transitions", self.transitions),
             ("POST", "issue/{issue}/transitions", self.transition),
@@ -41,20 +46,25 @@ class Jira:
             ("POST", "issue/{issue}/remotelink", self.put_remote_link),
             ("POST", "issueLink", self.link),
             ("GET", "issueLinkType", self.link_types),
-            ("GET", "search/jql", self._search.by_token),
-            ("POST", "search/jql", self._search.by_token),
             ("GET", "project/{project}", self.project),
-            ("GET", "priority/search", self.priorities),
             ("GET", "myself", self.myself),
             ("GET", "serverInfo", self.server_info),
         ]
+        if not self._prefix:
+            routes += [
+                ("POST", "issue/bulkfetch", self._search.in_bulk),
+                ("GET", "search/jql", self._search.by_token),
+                ("POST", "search/jql", self._search.by_token),
+                ("GET", "priority/search", self.priorities),
+            ]
+        version = "2" if self._prefix else "{version}"
         for method, path, handler in routes:
-            router.add(method, f"/rest/api/{{version}}/{path}", _authenticated(handler))
+            router.add(method, f"{self._prefix}/rest/api/{version}/{path}", _authenticated(handler))
         for method in ("GET", "POST"):
-            router.add(method, "/rest/api/2/search", _authenticated(self._search.by_start))
+            router.add(method, f"{self._prefix}/rest/api/2/search", _authenticated(self._search.by_start))
 
     def _views(self, request: Request) -> Views:
-        return Views(self._store, request.base_url, request.params.get("version", "2"))
+        return Views(self._store, request.base_url + self._prefix, _version(request))
 
     def _ticket(self, request: Request) -> Ticket:
         ticket = self._store.ticket(request.params["issue"])
@@ -73,9 +83,7 @@ class Jira:
         fields = body.get("fields")
         if not isinstance(fields, dict):
             raise refusal(400, "Can not instantiate value: fields must be an object.")
-        new = NewTicket(
-            fields, request.params["version"], ticket_exists=lambda key: self._store.ticket(key) is not None
-        )
+        new = NewTicket(fields, _version(request), ticket_exists=lambda key: self._store.ticket(key) is not None)
         project = self._project_of(fields)
         if project is None:
             raise refusal(400, errors={"project": "Specify a valid project ID or key", **new.errors})
@@ -199,7 +207,7 @@ class Jira:
         ticket = self._ticket(request)
         body = request.json_object()
         try:
-            text = rich_text(body.get("body"), request.params["version"])
+            text = rich_text(body.get("body"), _version(request))
         except ValueError as error:
             raise refusal(400, errors={"comment": str(error)}) from error
         if not text:
@@ -215,7 +223,43 @@ class Jira:
             raise refusal(400, f"No project could be found with key '{request.params['project']}'.")
         views = self._views(request)
         types = [views.issue_type(name) for name in ISSUE_TYPES.values()]
-        return json_answer({"startAt": 0, "maxResults": 50, "total": len(types), "issueTypes": types})
+        member = "values" if self._prefix else "issueTypes"
+        return json_answer({"startAt": 0, "maxResults": 50, "total": len(types), member: types})
+
+    def fields_of_type(self, request: Request) -> Answer:
+        """GET createmeta/{project}/issuetypes/{id}: the fields that a ticket of this type may have, page by page."""
+        if not self._has_project(request.params["project"]) or request.params["type"] not in ISSUE_TYPES:
+            raise refusal(400, "No project or issue type could be found.")
+        has_epic_link = _version(request) == "2"
+        found = jira_kinds.system_fields() + [
+            jira_kinds.described(identifier, kind)
+            for identifier, kind in jira_kinds.KINDS.items()
+            if has_epic_link or identifier != jira_kinds.EPIC_LINK
+        ]
+        asked = {name: values[0] for name, values in request.query.items()}
+        start = bounded(asked, "startAt", 0, 10**9, least=0)
+        size = bounded(asked, "maxResults", 50, 200)
+        member = "values" if self._prefix else "fields"
+        page = {"startAt": start, "maxResults": size, "total": len(found), member: found[start : start + size]}
+        return json_answer(page)
+
+    def fields(self, request: Request) -> Answer:
+        """GET field: all fields that there are."""
+        own = [
+            {"id": one["fieldId"], "key": one["key"], "name": one["name"], "custom": False}
+            for one in jira_kinds.system_fields()
+        ]
+        custom = [
+            {
+                "id": identifier,
+                "key": identifier,
+                "name": kind.name,
+                "custom": True,
+                "schema": jira_kinds.described(identifier, kind)["schema"],
+            }
+            for identifier, kind in jira_kinds.KINDS.items()
+        ]
+        return json_answer(own + custom)
 
     def project(self, request: Request) -> Answer:
         """GET project/{key}: any key of the right form exists, but for the configured ones."""
@@ -238,10 +282,12 @@ class Jira:
         return json_answer(self._views(request).user())
 
     def server_info(self, request: Request) -> Answer:
-        """GET serverInfo: a Cloud instance that says it is a sandbox."""
-        version = {"version": "1001.0.0-SNAPSHOT", "versionNumbers": [1001, 0, 0], "deploymentType": "Cloud"}
+        """GET serverInfo: an instance that says it is a sandbox."""
+        cloud = {"version": "1001.0.0-SNAPSHOT", "versionNumbers": [1001, 0, 0], "deploymentType": "Cloud"}
+        data_center = {"version": "9.12.0", "versionNumbers": [9, 12, 0], "deploymentType": "Server"}
+        version = data_center if self._prefix else cloud
         moment = jira_time(clock.now().timestamp())
-        names = {"baseUrl": request.base_url, "serverTime": moment, "serverTitle": "PAO sandbox"}
+        names = {"baseUrl": request.base_url + self._prefix, "serverTime": moment, "serverTitle": "PAO sandbox"}
         return json_answer({**version, **names, "buildNumber": 100000})
 
 
@@ -253,6 +299,10 @@ def _authenticated(handler: Callable[[Request], Answer]) -> Callable[[Request], 
         return handler(request)
 
     return serve
+
+
+def _version(request: Request) -> str:
+    return request.params.get("version", "2")
 
 
 def _link_type(wanted: Json) -> str | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-from devtools.sandbox import adf
+from devtools.sandbox import adf, jira_kinds
 from devtools.sandbox.web import Json
 
 PROJECT_KEY = re.compile(r"[A-Z][A-Z0-9_]+")  # as in the catalog contract
@@ -41,7 +41,10 @@ class NewTicket:
 
     def _take(self, name: str, value: Any) -> None:
         if CUSTOM_FIELD.fullmatch(name):
-            self.fields[name] = value
+            try:
+                self.fields[name] = jira_kinds.checked(name, value, self._version)
+            except ValueError as error:
+                self._error(name, str(error))
             return
         check = _CHECKS.get(name)
         if check is None:

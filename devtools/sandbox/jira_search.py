@@ -13,14 +13,16 @@ from devtools.sandbox.web import Answer, Json, Request, json_answer, refusal
 from pao.core import clock
 
 LARGEST_PAGE = 5000
+LARGEST_BULK = 100
 
 
 class Search:
     """Answers the search operations; a lag fault hides young tickets, as JIRA's index does."""
 
-    def __init__(self, store: Store, has_project: Callable[[str], bool]) -> None:
+    def __init__(self, store: Store, has_project: Callable[[str], bool], *, prefix: str = "") -> None:
         self._store = store
         self._has_project = has_project
+        self._prefix = prefix
 
     def by_token(self, request: Request) -> Answer:
         """GET and POST search/jql: pages by token, only ids unless fields are asked for."""
@@ -32,7 +34,7 @@ class Search:
         found = self._find(query, request.lag_seconds)
         start = _token_start(asked.get("nextPageToken"))
         end = start + bounded(asked, "maxResults", 50, LARGEST_PAGE)
-        views = Views(self._store, request.base_url, request.params.get("version", "2"))
+        views = Views(self._store, request.base_url + self._prefix, request.params.get("version", "2"))
         fields = [name for name in names(asked.get("fields", [])) if name != "id"]
         issues = [views.issue(ticket, fields) if fields else {"id": str(ticket.id)} for ticket in found[start:end]]
         if end >= len(found):
@@ -43,21 +45,40 @@ class Search:
     def by_start(self, request: Request) -> Answer:
         """GET and POST search, version 2 only: pages by startAt, all fields unless some are asked for."""
         asked = _search_input(request)
-        found = self._find(_query(asked), request.lag_seconds)
+        checks = str(asked.get("validateQuery", "strict")).lower() in {"strict", "true"}
+        found = self._find(_query(asked), request.lag_seconds, checks=checks)
         start = bounded(asked, "startAt", 0, 10**9, least=0)
         size = bounded(asked, "maxResults", 50, LARGEST_PAGE, least=0)
-        views = Views(self._store, request.base_url, request.params.get("version", "2"))
+        views = Views(self._store, request.base_url + self._prefix, request.params.get("version", "2"))
         issues = [views.issue(ticket, names(asked.get("fields", []))) for ticket in found[start : start + size]]
         page = {"expand": "schema,names", "startAt": start, "maxResults": size, "total": len(found), "issues": issues}
         return json_answer(page)
 
-    def _find(self, query: jql.Query, lag_seconds: float) -> list[Ticket]:
+    def in_bulk(self, request: Request) -> Answer:
+        """POST issue/bulkfetch: tickets by key or id; those that are not there come as errors."""
+        asked = request.json_object()
+        wanted = asked.get("issueIdsOrKeys")
+        if (
+            not isinstance(wanted, list)
+            or not 0 < len(wanted) <= LARGEST_BULK
+            or not all(isinstance(one, str) for one in wanted)
+        ):
+            raise refusal(400, f"issueIdsOrKeys must list 1 to {LARGEST_BULK} ids or keys.")
+        views = Views(self._store, request.base_url + self._prefix, request.params.get("version", "2"))
+        found = {one: self._store.ticket(one) for one in wanted}
+        fields = names(asked.get("fields", []))
+        issues = [views.issue(ticket, fields) for ticket in found.values() if ticket is not None]
+        errors = [{"id": one, "errorMessage": "NOT_FOUND"} for one, ticket in found.items() if ticket is None]
+        return json_answer({"issues": issues, "issueErrors": errors})
+
+    def _find(self, query: jql.Query, lag_seconds: float, *, checks: bool = True) -> list[Ticket]:
         youngest = clock.now().timestamp() - lag_seconds
         labels = query.values("labels")
         found = self._store.tickets(labels[0] if labels and len(labels) == 1 else None)
         found = [ticket for ticket in found if not lag_seconds or ticket.created <= youngest]
         for field, values in query.conditions:
-            self._check_values(field, values)
+            if checks:
+                self._check_values(field, values)
             found = [ticket for ticket in found if _holds(ticket, field, values)]
         for field, descending in reversed(query.order):
             found.sort(key=lambda ticket: _order_value(ticket, field), reverse=descending)

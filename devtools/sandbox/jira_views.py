@@ -13,12 +13,15 @@ STATUSES = {
     "To Do": {"id": "10000", "category": (2, "new", "To Do", "blue-gray")},
     "In Progress": {"id": "3", "category": (4, "indeterminate", "In Progress", "yellow")},
     "Done": {"id": "10001", "category": (3, "done", "Done", "green")},
+    "Declined": {"id": "10002", "category": (3, "done", "Done", "green")},
 }
+RESOLUTIONS = {"Done": {"id": "10000", "name": "Done"}, "Declined": {"id": "10001", "name": "Won't Do"}}
 # status → (transition id, name, next status)
 TRANSITIONS = {
-    "To Do": (("21", "Start work", "In Progress"),),
-    "In Progress": (("31", "Finish", "Done"),),
+    "To Do": (("21", "Start work", "In Progress"), ("41", "Decline", "Declined")),
+    "In Progress": (("31", "Finish", "Done"), ("41", "Decline", "Declined")),
     "Done": (),
+    "Declined": (),
 }
 # name → (id, the inward label, the outward label)
 LINK_TYPES = {
@@ -81,7 +84,8 @@ class Views:
             "components": [{"name": name} for name in kept["components"]],
             "created": jira_time(ticket.created),
             "updated": jira_time(ticket.updated),
-            "resolution": {"id": "10000", "name": "Done"} if ticket.status == "Done" else None,
+            "resolution": RESOLUTIONS.get(ticket.status),
+            "resolutiondate": jira_time(ticket.updated) if ticket.status in RESOLUTIONS else None,
             "duedate": kept.get("duedate"),
             "assignee": self._person(kept["assignee"]) if "assignee" in kept else None,
             "reporter": self._person(kept["reporter"]) if "reporter" in kept else self.user(),

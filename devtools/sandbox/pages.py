@@ -13,12 +13,14 @@ from pao.core import clock
 
 CARDS_PER_COLUMN = 60
 PRIORITY_GLYPHS = {"Highest": "▲▲", "Critical": "▲▲", "High": "▲", "Medium": "◆", "Low": "▼", "Lowest": "▼▼"}
-STATUS_GLYPHS = {"To Do": "○", "In Progress": "◐", "Done": "✓"}
+STATUS_GLYPHS = {"To Do": "○", "In Progress": "◐", "Done": "✓", "Declined": "✗"}
+COLUMNS = {"To Do": ("To Do",), "In Progress": ("In Progress",), "Done": ("Done", "Declined")}
 CALLS = {
-    "POST /rest/api/?/issue": "Create a ticket",
-    "POST /rest/api/?/issueLink": "Link two tickets",
-    "* /rest/api/?/search*": "Search tickets",
-    "GET /rest/api/?/issue/*": "Read a ticket",
+    "POST */rest/api/?/issue": "Create a ticket",
+    "POST */rest/api/?/issueLink": "Link two tickets",
+    "POST */rest/api/?/issue/*/remotelink": "Link to a ticket of another JIRA",
+    "* */rest/api/?/search*": "Search tickets",
+    "GET */rest/api/?/issue/*": "Read a ticket",
     "POST /platform/databases": "Create a database",
     "*": "Every call",
 }
@@ -32,16 +34,18 @@ EFFECTS = {
 }
 
 
-def board(store: Store, faults: list[dict[str, Any]], version: str) -> str:
-    """Return the board page: tickets in three columns, databases, the fault switch."""
-    tickets = store.tickets()
-    databases = store.databases()
-    columns = "".join(_column(store, status, [t for t in tickets if t.status == status]) for status in STATUSES)
+def board(sites: Mapping[str, tuple[str, Store]], faults: list[dict[str, Any]], version: str) -> str:
+    """Return the board page: the tickets of every JIRA in three columns, databases, the fault switch.
+
+    `sites` has the name and the store of each JIRA by the path that it is served under.
+    """
+    databases = sites[""][1].databases()
+    boards = "".join(_board(prefix, name, store) for prefix, (name, store) in sites.items())
     content = f"""
 <h1>Board</h1>
 <p class="lead">Plays JIRA and the Acme platform for PAO. Nothing here is real, nothing leaves this machine.</p>
 {_banner(faults)}
-<div id="live-board" class="board" data-live>{columns}</div>
+{boards}
 <section aria-labelledby="databases-title" id="live-databases" data-live>
 <h2 id="databases-title">Databases of the Acme platform <span class="count">{len(databases)}</span></h2>
 {_databases(databases)}
@@ -55,8 +59,24 @@ def board(store: Store, faults: list[dict[str, Any]], version: str) -> str:
     return _document("Board", content, version)
 
 
-def ticket(store: Store, shown: Ticket, version: str) -> str:
-    """Return the page of one ticket."""
+def _board(prefix: str, name: str, store: Store) -> str:
+    tickets = store.tickets()
+    site = _site(prefix)
+    columns = "".join(
+        _column(prefix, store, title, [one for one in tickets if one.status in statuses])
+        for title, statuses in COLUMNS.items()
+    )
+    return f"""<section aria-labelledby="site-{site}"><h2 id="site-{site}">{escape(name)}</h2>
+<div id="live-board-{site}" class="board" data-live>{columns}</div></section>"""
+
+
+def _site(prefix: str) -> str:
+    """Return what makes ids of one JIRA differ from those of another on the same page."""
+    return prefix.strip("/") or "cloud"
+
+
+def ticket(prefix: str, store: Store, shown: Ticket, version: str) -> str:
+    """Return the page of one ticket of the JIRA under a path."""
     kept = shown.fields
     facts = {
         "Status": _status(shown.status),
@@ -73,11 +93,11 @@ def ticket(store: Store, shown: Ticket, version: str) -> str:
 <p class="trail"><a href="/">Board</a> / {escape(shown.project)} / {escape(shown.key)}</p>
 <div id="live-ticket" data-live>
 <h1><span class="key">{escape(shown.key)}</span> {escape(kept["summary"])}</h1>
-{_buttons(shown, "ticket")}
+{_buttons(prefix, shown, "ticket")}
 <dl class="facts box">{rows}</dl>
 {_labels(shown.labels)}
 <section class="box"><h2>Description</h2><div class="rich">{_rich(kept.get("description"))}</div></section>
-<section class="box"><h2>Links</h2>{_links(store, shown) or '<p class="empty">No links.</p>'}</section>
+<section class="box"><h2>Links</h2>{_links(prefix, store, shown) or '<p class="empty">No links.</p>'}</section>
 {_comments(store.comments(shown))}
 <section class="box"><h2>What happened</h2>{_history(store, shown)}</section>
 </div>"""
@@ -124,17 +144,18 @@ def _document(title: str, content: str, version: str = "") -> str:
 """
 
 
-def _column(store: Store, status: str, tickets: list[Ticket]) -> str:
+def _column(prefix: str, store: Store, status: str, tickets: list[Ticket]) -> str:
     newest = tickets[::-1][:CARDS_PER_COLUMN]
-    cards = "".join(_card(store, one) for one in newest)
+    cards = "".join(_card(prefix, store, one) for one in newest)
     hidden = len(tickets) - len(newest)
     more = f'<p class="empty">{hidden} older tickets are not shown.</p>' if hidden else ""
     if not tickets:
         cards = f'<p class="empty">{_EMPTY[status]}</p>'
     name = status.replace(" ", "-").lower()
     glyph = f'<span aria-hidden="true">{STATUS_GLYPHS[status]}</span>'
-    return f"""<section class="column column-{name}" aria-labelledby="column-{name}">
-<h2 id="column-{name}">{glyph} {status} <span class="count">{len(tickets)}</span></h2>
+    title = f"column-{_site(prefix)}-{name}"
+    return f"""<section class="column column-{name}" aria-labelledby="{title}">
+<h3 id="{title}">{glyph} {status} <span class="count">{len(tickets)}</span></h3>
 {cards}{more}</section>"""
 
 
@@ -145,22 +166,26 @@ _EMPTY = {
 }
 
 
-def _card(store: Store, shown: Ticket) -> str:
-    key = escape(shown.key)
-    return f"""<article class="card" aria-labelledby="title-{shown.id}">
-<p class="row"><a class="key" href="/browse/{key}">{key}</a>{_priority(shown.fields["priority"])}</p>
-<h3 id="title-{shown.id}">{escape(shown.fields["summary"])}</h3>
-{_links(store, shown)}{_labels(shown.labels)}{_folded_description(shown)}
+def _card(prefix: str, store: Store, shown: Ticket) -> str:
+    key, number = escape(shown.key), f"{_site(prefix)}-{shown.id}"
+    return f"""<article class="card" aria-labelledby="title-{number}">
+<p class="row"><a class="key" href="{prefix}/browse/{key}">{key}</a>{_priority(shown.fields["priority"])}</p>
+<h4 id="title-{number}">{escape(shown.fields["summary"])}</h4>
+{_links(prefix, store, shown)}{_labels(shown.labels)}{_folded_description(prefix, shown)}
 <div class="row"><span class="muted">{escape(shown.project)} · {_time(shown.created)}</span>
-{_buttons(shown, "board")}</div>
+{_declined(shown)}{_buttons(prefix, shown, "board")}</div>
 </article>"""
 
 
-def _folded_description(shown: Ticket) -> str:
+def _declined(shown: Ticket) -> str:
+    return _status(shown.status) if shown.status == "Declined" else ""
+
+
+def _folded_description(prefix: str, shown: Ticket) -> str:
     kept = shown.fields.get("description")
     if not kept:
         return ""
-    return f"""<details id="text-{shown.id}">
+    return f"""<details id="text-{_site(prefix)}-{shown.id}">
 <summary>Description<span class="unseen"> of {escape(shown.key)}</span></summary>
 <div class="rich">{_rich(kept)}</div></details>"""
 
@@ -170,7 +195,7 @@ def _labels(labels: Iterable[str]) -> str:
     return f'<ul class="labels" aria-label="Labels">{items}</ul>' if items else ""
 
 
-def _links(store: Store, shown: Ticket) -> str:
+def _links(prefix: str, store: Store, shown: Ticket) -> str:
     items = []
     for link in store.links(shown):
         _, inward, outward = LINK_TYPES[link.type]
@@ -179,7 +204,13 @@ def _links(store: Store, shown: Ticket) -> str:
         if found is not None:
             key = escape(found.key)
             state = f'<span class="muted">{STATUS_GLYPHS[found.status]} {found.status}</span>'
-            items.append(f'<li>{label} <a href="/browse/{key}">{key}</a> {state}</li>')
+            items.append(f'<li>{label} <a href="{prefix}/browse/{key}">{key}</a> {state}</li>')
+    for remote in store.remote_links(shown):
+        target = remote["object"]
+        label = escape(str(remote.get("relationship") or "links to"))
+        items.append(
+            f'<li>{label} <a href="{escape(_web(target["url"]))}">{escape(target["title"])}</a> elsewhere</li>'
+        )
     return f'<ul class="links" aria-label="Links">{"".join(items)}</ul>' if items else ""
 
 
@@ -195,12 +226,19 @@ def _status(name: str) -> str:
     return _badge(f"status status-{STATUSES[name]['id']}", STATUS_GLYPHS[name], name)
 
 
-def _buttons(shown: Ticket, back: str) -> str:
-    key = escape(shown.key)
+def _web(address: str) -> str:
+    """Return an address that a browser may open, or one that leads nowhere."""
+    return address if address.startswith(("https://", "http://")) else "#"
+
+
+def _buttons(prefix: str, shown: Ticket, back: str) -> str:
+    key, number = escape(shown.key), f"{_site(prefix)}-{shown.id}"
     return "".join(
         f"""<form method="post" action="/_sandbox/board/transition">
 <input type="hidden" name="key" value="{key}"><input type="hidden" name="back" value="{back}">
-<button id="move-{shown.id}" name="transition" value="{identifier}">{name}<span class="unseen"> on {key}</span></button>
+<input type="hidden" name="site" value="{prefix}">
+<button id="move-{number}-{identifier}" name="transition" value="{identifier}">{name}
+<span class="unseen"> on {key}</span></button>
 </form>"""
         for identifier, name, _ in TRANSITIONS[shown.status]
     )

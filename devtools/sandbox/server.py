@@ -24,8 +24,9 @@ from devtools.sandbox.store import Store
 from devtools.sandbox.web import Answer, Refusal, Request, Router, json_answer, refused
 
 HOST = "127.0.0.1"
+DATA_CENTER = "/dc"
 LOCAL_NAMES = {"127.0.0.1", "localhost"}
-FAULTY_PATHS = ("/rest/", "/platform/", "/repos/", "/app/")
+FAULTY_PATHS = ("/rest/", f"{DATA_CENTER}/rest/", "/platform/", "/repos/", "/app/")
 LARGEST_BODY = 2 * 1024 * 1024
 IDLE_SECONDS = 120
 STOP_SECONDS = 10
@@ -51,12 +52,15 @@ class Sandbox:
         self.calls: Counter[str] = Counter()
         self.stopping = threading.Event()
         self.router = Router()
+        self.data_center = Store(data and data.with_name(f"{data.stem}-dc{data.suffix}"))
         Jira(self.store, missing_projects).add_routes(self.router)
+        Jira(self.data_center, missing_projects, prefix=DATA_CENTER).add_routes(self.router)
         Acme(self.store).add_routes(self.router)
         self.github = GitHub(self.store, data)
         self.github.add_routes(self.router)
-        Control(self.store, self.faults, self.calls).add_routes(self.router)
-        Board(self.store, self.faults).add_routes(self.router)
+        Control(self.store, self.data_center, self.faults, self.calls).add_routes(self.router)
+        sites = {"": ("JIRA Cloud", self.store), DATA_CENTER: ("JIRA Data Center", self.data_center)}
+        Board(sites, self.faults).add_routes(self.router)
         self._port = port
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -95,6 +99,7 @@ class Sandbox:
             self._server.close_connections()
             self._server = self._thread = None
         self.store.close()
+        self.data_center.close()
         self.github.close()
 
     def __enter__(self) -> Self:

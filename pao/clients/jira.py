@@ -1,45 +1,32 @@
 """JIRA's REST API, version 3 (Cloud) and 2 (Data Center), as far as PAO needs it.
 
-Errors speak JIRA's own words. A call that only reads can never leave anything unknown: without an answer it is
-`ConnectFailed`. 429 is waited for as long as the attempt may last, because nothing was done yet (R46).
+A call that only reads can never leave anything unknown: without an answer it is `ConnectFailed`.
 """
 
-import base64
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Literal, TypedDict, TypeVar
+from typing import Any, TypedDict, TypeVar
 from urllib.parse import quote
 
-from django.conf import settings
-
-from pao.clients import http
-from pao.clients.answers import Answer, retry_after_seconds
-from pao.clients.destinations import Destinations
 from pao.clients.http import HttpDoor
+from pao.clients.jira_connection import JiraConnection, SignIn, TokenSignIn
+from pao.clients.jira_delivery import FIELDS, Delivery, judged
 from pao.clients.jira_text import RichText, to_adf, to_wiki
 from pao.clients.redaction import masked_text
-from pao.core import clock
-from pao.core.errors import CallRefused, ConnectFailed, Detail, Misconfigured, OutcomeUnknown
+from pao.core.errors import CallRefused, ConnectFailed, OutcomeUnknown
+from pao.settings_jira import DEFAULT
 
 BLOCKS = "Blocks"
+BLOCKED_BY = "is blocked by"
 EPIC_LINK = "com.pyxis.greenhopper.jira:gh-epic-link"
-PATIENCE_SECONDS = 20.0
-MOST_WAITS = 5
 PAGE = 100
-"""Tickets on one page of a search."""
+"""Tickets on one page of a search, and the most that are asked for at once."""
 Parsed = TypeVar("Parsed")
 
 _KEY = re.compile(r"[A-Z][A-Z0-9_]+-[0-9]+", re.ASCII)
-_REJECTED = re.compile(r"won'?t|declin|reject|cancel|duplicate|invalid|cannot reproduce|abandon", re.IGNORECASE)
-_HINTS = {
-    401: "Check PAO_JIRA_USER and PAO_JIRA_TOKEN.",
-    403: "The JIRA user of PAO lacks the permission, or JIRA asks for a CAPTCHA after failed logins.",
-    404: "Check PAO_JIRA_URL and PAO_JIRA_API_VERSION, and whether the JIRA user of PAO may see the project.",
-    429: "JIRA limits the rate; wait as long as it says, then retry.",
-}
+_WITHDRAWN = frozenset({404, 410})
 
 
 class Issue(TypedDict):
@@ -59,17 +46,11 @@ class Written:
     created: str
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """Whether a ticket is delivered, in PAO's word and in JIRA's, and when it was resolved (ISO 8601 or empty)."""
-
-    delivery: Literal["open", "done", "rejected", "unknown"]
-    words: str = ""
-    resolved_at: str = ""
-
-
 class JiraClient:
-    """One JIRA instance. `user` with an API token, or an empty user with a personal access token."""
+    """One JIRA instance, `instance` by the settings. Without a `sign_in`: `user` with an API token, or none and a PAT.
+
+    `browse_url` is where people open tickets, when that is not the address of the API.
+    """
 
     def __init__(
         self,
@@ -79,16 +60,20 @@ class JiraClient:
         token: str,
         default_issue_type: str,
         *,
+        instance: str = DEFAULT,
+        browse_url: str = "",
+        sign_in: SignIn | None = None,
         door: HttpDoor | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.url = url.rstrip("/")
+        self.connection = JiraConnection(
+            url, api_version, sign_in or TokenSignIn(user, token), instance=instance, door=door, sleep=sleep
+        )
+        self.url = self.connection.url
         self.api_version = api_version
+        self.instance = instance
         self.default_issue_type = default_issue_type
-        self._authorization = _authorization(user, token)
-        self._door = door or http.door()
-        self._policy = Destinations.of([self.url], setting="PAO_JIRA_URL", loopback=True)
-        self._sleep = sleep
+        self._browse_url = (browse_url or url).rstrip("/")
 
     def create_issue(self, fields: Mapping[str, Any], *, not_after: float | None = None) -> Issue:
         """Create a ticket, once. `not_after` is the monotonic moment after which no call may begin.
@@ -96,7 +81,7 @@ class JiraClient:
         Raises `CallRefused` with JIRA's words for a 4xx, `ConnectFailed` when nothing was sent, `OutcomeUnknown` for a
         5xx, no answer, or an answer without a key (F44).
         """
-        answer = self._call("POST", "/issue", json={"fields": fields}, not_after=not_after)
+        answer = self.connection.call("POST", "/issue", json={"fields": fields}, not_after=not_after)
         try:
             created = answer.json()
             return self._issue(created)
@@ -117,7 +102,7 @@ class JiraClient:
             "inwardIssue": {"key": blocker_key},
             "outwardIssue": {"key": blocked_key},
         }
-        self._call("POST", "/issueLink", json=body, not_after=not_after)
+        self.connection.call("POST", "/issueLink", json=body, not_after=not_after)
 
     def find_by_label(self, label: str, *, not_after: float | None = None) -> list[Issue]:
         """Return the tickets that carry `label`. JIRA's index may lag: an empty list proves nothing (F47)."""
@@ -146,21 +131,32 @@ class JiraClient:
 
     def issue(self, key: str, fields: str, *, not_after: float | None = None) -> Mapping[str, Any]:
         """Return the named fields (with commas between) of a ticket; raises `CallRefused` when there is none to see."""
-        read = self._read("GET", f"/issue/{quote(key, safe='')}", params={"fields": fields}, not_after=not_after)
+        read = self.connection.read(
+            "GET", f"/issue/{quote(key, safe='')}", params={"fields": fields}, not_after=not_after
+        )
         found = read.get("fields")
         return found if isinstance(found, Mapping) else {}
 
     def delivery_of(self, key: str) -> Delivery:
         """Return how the ticket stands. Raises what `issue` raises."""
-        fields = self.issue(key, "status,resolution,resolutiondate")
-        status = fields.get("status") or {}
-        category = (status.get("statusCategory") or {}).get("key")
-        resolution = (fields.get("resolution") or {}).get("name") or ""
-        words = " · ".join(word for word in (str(status.get("name") or ""), resolution) if word)
-        if category == "done":
-            rejected = _REJECTED.search(words)
-            return Delivery("rejected" if rejected else "done", words, str(fields.get("resolutiondate") or ""))
-        return Delivery("open" if category in {"new", "indeterminate"} else "unknown", words)
+        return judged(self.issue(key, ",".join(FIELDS)))
+
+    def deliveries_of(self, keys: Iterable[str], *, not_after: float | None = None) -> dict[str, Delivery]:
+        """Return how tickets stand, by key, in one call for `PAGE` of them; more are left out, as is what is not seen.
+
+        Raises `ConnectFailed` or `CallRefused` when JIRA cannot be asked.
+        """
+        asked = list(dict.fromkeys(key for key in keys if _KEY.fullmatch(key)))[:PAGE]
+        if not asked:
+            return {}
+        found = self._parsed(self._asked_for(asked, not_after), lambda one: (str(one["key"]), judged(one["fields"])))
+        return {key: delivery for key, delivery in found if key in asked}
+
+    def remote_link(self, key: str, *, global_id: str, url: str, title: str, not_after: float | None = None) -> None:
+        """Record at the ticket that it is blocked by what lies at `url`; again under one `global_id` replaces (R44)."""
+        target = {"url": url, "title": title}
+        body = {"globalId": global_id, "relationship": BLOCKED_BY, "object": target}
+        self.connection.call("POST", f"/issue/{quote(key, safe='')}/remotelink", json=body, not_after=not_after)
 
     def rich_text(self, runs: RichText, tail: RichText = ()) -> Any:
         """Return text in the form that this instance's version takes; `tail` is kept when the text must be cut."""
@@ -174,7 +170,7 @@ class JiraClient:
         """Return the fields that put a ticket below an epic: its parent on Cloud, the custom field on Data Center."""
         if self.api_version != "2":
             return {"parent": {"key": epic_key}}
-        known = self._read("GET", "/field", not_after=not_after)
+        known = self.connection.read("GET", "/field", not_after=not_after)
         for field in known if isinstance(known, list) else ():
             if (field.get("schema") or {}).get("custom") == EPIC_LINK:
                 return {str(field["id"]): epic_key}
@@ -182,22 +178,35 @@ class JiraClient:
 
     def browse_url(self, key: str) -> str:
         """Return the address at which people open the ticket."""
-        return f"{self.url}/browse/{key}"
+        return f"{self._browse_url}/browse/{key}"
 
     def _searched(self, query: Mapping[str, Any], not_after: float | None) -> list[Issue]:
         return self._parsed(self._page(query, not_after), self._issue)
 
+    def _asked_for(self, keys: list[str], not_after: float | None) -> Any:
+        """Ask for tickets by key. A search refuses all of them for one that is gone, unless it need not check."""
+        if self.api_version == "2":
+            quoted = ", ".join(f'"{key}"' for key in keys)
+            query = {"jql": f"key in ({quoted})", "fields": list(FIELDS), "maxResults": PAGE, "validateQuery": "false"}
+            try:
+                return self.connection.read("POST", "/search", json=query, not_after=not_after)
+            except CallRefused as refusal:
+                if refusal.facts.get("status") not in _WITHDRAWN:
+                    raise
+        body = {"issueIdsOrKeys": keys, "fields": list(FIELDS)}
+        return self.connection.read("POST", "/issue/bulkfetch", json=body, not_after=not_after)
+
     def _page(self, query: Mapping[str, Any], not_after: float | None) -> Any:
         by_token = {name: value for name, value in query.items() if name != "startAt"}
         if self.api_version != "2" or "nextPageToken" in query:
-            return self._read("POST", "/search/jql", json=by_token, not_after=not_after)
+            return self.connection.read("POST", "/search/jql", json=by_token, not_after=not_after)
         try:
-            return self._read("POST", "/search", json=query, not_after=not_after)
+            return self.connection.read("POST", "/search", json=query, not_after=not_after)
         except CallRefused as refusal:
             # Cloud has withdrawn this path, for version 2 of its API too.
-            if refusal.facts.get("status") not in {404, 410}:
+            if refusal.facts.get("status") not in _WITHDRAWN:
                 raise
-        return self._read("POST", "/search/jql", json=by_token, not_after=not_after)
+        return self.connection.read("POST", "/search/jql", json=by_token, not_after=not_after)
 
     def _parsed(self, found: Any, parse: Callable[[Any], Parsed]) -> list[Parsed]:
         try:
@@ -217,48 +226,6 @@ class JiraClient:
             raise ValueError("no key of a ticket")
         return Issue(key=key, id=str(data["id"]), url=self.browse_url(key))
 
-    def _read(self, method: str, path: str, **arguments: Any) -> Any:
-        """Make a call that changes nothing, and return its JSON."""
-        try:
-            return self._call(method, path, **arguments).json()
-        except OutcomeUnknown as error:
-            raise ConnectFailed(f"JIRA gave no answer to a question. {error.message}", **error.facts) from error
-        except ValueError as error:
-            raise ConnectFailed(f"JIRA answered a question with something that is not JSON: {error}.") from error
-
-    def _call(
-        self,
-        method: str,
-        path: str,
-        *,
-        json: Any = None,
-        params: Mapping[str, str] | None = None,
-        not_after: float | None = None,
-    ) -> Answer:
-        waits = 0
-        while True:
-            answer = self._door.call(
-                method,
-                f"{self.url}/rest/api/{self.api_version}{path}",
-                policy=self._policy,
-                headers=self._headers(json is not None),
-                params=params,
-                json=json,
-                not_after=not_after,
-                raise_for=frozenset({http.REDIRECTS, http.SERVER_ERRORS}),
-            )
-            if answer.status < 400:  # noqa: PLR2004 - classes of HTTP statuses are their own names
-                return answer
-            wait = retry_after_seconds(answer.headers)
-            if answer.status != 429 or wait is None or not _is_time_for(wait, waits, not_after):  # noqa: PLR2004 - as above
-                raise _refusal(answer)
-            waits += 1
-            self._sleep(wait)
-
-    def _headers(self, has_body: bool) -> dict[str, str]:  # noqa: FBT001 - one flag of a private helper
-        kind = {"Content-Type": "application/json"} if has_body else {}
-        return {"Accept": "application/json", "Authorization": self._authorization, **kind}
-
 
 def _next_place(found: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return where the page behind this one begins, by token or, as version 2 has it, by number; None at the end."""
@@ -268,61 +235,3 @@ def _next_place(found: Mapping[str, Any]) -> dict[str, Any] | None:
     if isinstance(start, int) and isinstance(total, int) and size and start + size < total:
         return {"startAt": start + size}
     return None
-
-
-def from_settings() -> JiraClient:
-    """Return the client of the instance that the settings name; raises `Misconfigured` when they name none."""
-    if not settings.PAO_JIRA_URL:
-        raise Misconfigured("PAO_JIRA_URL is not set, so no ticket can be created. Nothing was called.")
-    return _client(
-        settings.PAO_JIRA_URL,
-        settings.PAO_JIRA_API_VERSION,
-        settings.PAO_JIRA_USER,
-        settings.PAO_JIRA_TOKEN,
-        settings.PAO_JIRA_ISSUE_TYPE,
-    )
-
-
-@lru_cache(maxsize=4)
-def _client(url: str, api_version: str, user: str, token: str, issue_type: str) -> JiraClient:
-    return JiraClient(url, api_version, user, token, issue_type)
-
-
-def _authorization(user: str, token: str) -> str:
-    if not user:
-        return f"Bearer {token}"
-    return "Basic " + base64.b64encode(f"{user}:{token}".encode()).decode("ascii")
-
-
-def _is_time_for(wait: float, waits: int, not_after: float | None) -> bool:
-    if waits >= MOST_WAITS:
-        return False
-    if not_after is None:
-        return wait <= PATIENCE_SECONDS
-    return clock.monotonic() + wait + http.LEAST_SECONDS < not_after
-
-
-def _refusal(answer: Answer) -> CallRefused:
-    """Return JIRA's refusal in its own words: the messages, and what it says by field."""
-    try:
-        said = answer.json()
-    except ValueError:
-        said = None
-    messages = said.get("errorMessages") if isinstance(said, Mapping) else None
-    by_field = said.get("errors") if isinstance(said, Mapping) else None
-    details = (
-        [Detail(str(name), masked_text(str(issue), (), 300)) for name, issue in (by_field or {}).items()]
-        if (isinstance(by_field, Mapping))
-        else []
-    )
-    words = [masked_text(str(message), (), 500) for message in messages] if isinstance(messages, list) else []
-    words += [f"{detail.field}: {detail.issue}" for detail in details]
-    hint = _HINTS.get(answer.status, "")
-    sentence = f"JIRA refused the call with {answer.status}: {'; '.join(words).rstrip('.') or 'it gave no reason'}."
-    return CallRefused(
-        f"{sentence} {hint}".strip(),
-        details=details,
-        status=answer.status,
-        words="; ".join(words),
-        retry_after=retry_after_seconds(answer.headers),
-    )

@@ -17,7 +17,7 @@ TICKET = "jira-ticket"
 LABEL = "pao-escalation"
 _NOT_DONE = {TaskState.PENDING, TaskState.QUEUED, *TASK_HALTED}
 # What is taken over from a ticket of the document as it stands there; texts are written anew.
-_KEPT = ("issueType", "priority", "components")
+_KEPT = ("instance", "issueType", "priority", "components")
 
 
 class TaskLike(planner.TaskLike, Protocol):

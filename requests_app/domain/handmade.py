@@ -5,7 +5,7 @@ Pure: values come in as they were sent, and go out checked. Source: lifecycle pa
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,10 +42,13 @@ def declared_outputs(wanted: Mapping[str, Any], given: Mapping[str, Any]) -> Dec
     return Declared({key: value for key, value in given.items() if key not in secret}, secret)
 
 
-def references(given: Sequence[Mapping[str, Any]], *, action_type: str, ticket_address: str) -> list[dict[str, str]]:
+def references(
+    given: Sequence[Mapping[str, Any]], *, action_type: str, ticket_address: Callable[[str, str], str]
+) -> list[dict[str, str]]:
     """Return references as they are stored; the type is the action's, unless given.
 
-    A ticket needs its key alone: its address is `ticket_address` with the key behind it. Raises `ValidationFailed`.
+    A ticket needs its key alone: `ticket_address` tells where it is opened, from instance and key; empty when nobody
+    knows. Raises `ValidationFailed`.
     """
     if len(given) > MOST_REFERENCES:
         raise ValidationFailed(details=[Detail("references", f"There may be {MOST_REFERENCES} at most.", "TOO_MANY")])
@@ -54,8 +57,8 @@ def references(given: Sequence[Mapping[str, Any]], *, action_type: str, ticket_a
     for place, one in enumerate(given):
         reference = {name: str(one.get(name) or "").strip() for name in sorted(_MEMBERS)}
         reference["type"] = reference["type"] or action_type
-        if reference["type"] == "jira-ticket" and ticket_address and not reference["url"]:
-            reference["url"] = f"{ticket_address}{reference['key']}"
+        if reference["type"] == "jira-ticket" and not reference["url"]:
+            reference["url"] = ticket_address(reference["instance"], reference["key"])
         details += _problems(f"references.{place}", reference)
         found.append(reference)
     if details:

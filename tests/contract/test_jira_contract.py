@@ -64,6 +64,11 @@ OPERATIONS: list[tuple[str, str, Any, dict[str, Any], int]] = [
     ("POST", "search/jql", {"jql": "order by key"}, {}, 400),
     ("GET", "issue/createmeta/DBA/issuetypes", None, {}, 200),
     ("GET", "issue/createmeta/MISSING/issuetypes", None, {}, 400),
+    ("GET", "issue/createmeta/DBA/issuetypes/10001", None, {"startAt": "0", "maxResults": "4"}, 200),
+    ("GET", "issue/createmeta/DBA/issuetypes/7", None, {}, 400),
+    ("GET", "field", None, {}, 200),
+    ("POST", "issue/bulkfetch", {"issueIdsOrKeys": ["{key}", "NO-1"], "fields": ["status", "resolutiondate"]}, {}, 200),
+    ("POST", "issue/bulkfetch", {"issueIdsOrKeys": []}, {}, 400),
     ("GET", "project/DBA", None, {}, 200),
     ("GET", "project/MISSING", None, {}, 404),
     ("GET", "priority/search", None, {}, 200),
@@ -91,7 +96,8 @@ def test_the_table_above_names_every_operation_of_the_sandbox() -> None:
             if template.startswith("/rest/api/{version}/")
         }
     tested = {
-        (method, path.replace("{key}", "{issue}").replace("/DBA", "/{project}")) for method, path, *_ in OPERATIONS
+        (method, path.replace("{key}", "{issue}").replace("/DBA", "/{project}").replace("/10001", "/{type}"))
+        for method, path, *_ in OPERATIONS
     }
     assert served - tested == {("POST", "issue")}  # every test creates tickets
 

@@ -1,7 +1,7 @@
 """Tickets: one per task, whatever happens on the way (R35-R39, R44, R46; F38-F48, F60)."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from fulfillment.actions.jira_ticket import CREATE, JiraTicket
 from fulfillment.actions.protocol import Reference
 from pao.clients.http import HttpDoor
 from pao.clients.jira import JiraClient
+from pao.clients.jira_createmeta import fields_of
 from pao.clients.jira_text import TextRun
 from pao.clients.wire import Limits
 from pao.core.errors import ActionFailed, CallRefused, ConnectFailed, LeaseLost, Misconfigured, OutcomeUnknown
@@ -36,6 +37,7 @@ MINIMAL: Mapping[str, Any] = {"ticket": {"project": "DBA", "summary": "x"}}
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
+    fields_of.forget()
     with Sandbox() as running:
         yield running
 
@@ -49,7 +51,19 @@ def client(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[JiraCli
 
 @pytest.fixture
 def action(client: JiraClient) -> JiraTicket:
-    return JiraTicket(lambda: client)
+    return JiraTicket(_only(client))
+
+
+def _only(*clients: JiraClient) -> Callable[[str], JiraClient]:
+    """Return what gives these clients by the name of their instance, and refuses every other as the settings do."""
+    by_name = {client.instance: client for client in clients}
+
+    def named(name: str) -> JiraClient:
+        if name not in by_name:
+            raise Misconfigured(f"PAO knows no JIRA instance {name!r}.", instance=name)
+        return by_name[name]
+
+    return named
 
 
 @pytest.fixture
@@ -245,7 +259,7 @@ def test_a_dry_run_calls_nothing(
     assert create.method == "POST"
     assert create.url.endswith(f"/rest/api/{client.api_version}/issue")
     assert create.body["fields"]["priority"] == {"name": "Highest"}
-    assert create.note == "below the epic DBA-7"
+    assert create.note.startswith("below the epic DBA-7; custom fields take the form")
     assert link.note == "DBA-9 blocks this"
     assert sandbox.calls.total() == 0
     assert journal.intents == []
@@ -267,7 +281,7 @@ def test_the_epic_is_a_parent_on_cloud_and_other_optional_fields() -> None:
     with FaultServer([answer(201, created)]) as server:
         client = JiraClient(server.url, "3", "u", "t", "Task", door=HttpDoor(Limits(5, 5)))
         ticket = {"project": "DBA", "summary": "x", "epicKey": "DBA-7", "assignee": "5b1", "components": ["api"]}
-        JiraTicket(lambda: client).run({"ticket": ticket | {"description": "plain"}}, context(MemoryJournal()))
+        JiraTicket(lambda _: client).run({"ticket": ticket | {"description": "plain"}}, context(MemoryJournal()))
     fields = json.loads(server.requests[0].body)["fields"]
     assert fields["parent"] == {"key": "DBA-7"}
     assert fields["assignee"] == {"accountId": "5b1"}
@@ -303,7 +317,7 @@ def test_a_config_that_cannot_be_used(
 
 
 def test_without_an_instance_the_action_fails_with_the_reason() -> None:
-    def none() -> JiraClient:
+    def none(_: str) -> JiraClient:
         raise Misconfigured("PAO_JIRA_URL is not set.")
 
     with pytest.raises(ActionFailed, match="PAO_JIRA_URL") as failed:

@@ -9,7 +9,7 @@ import pytest
 from django.test import override_settings
 
 from devtools.sandbox import Sandbox
-from pao.clients import jira
+from pao.clients import jira, jira_instances
 from pao.clients.http import HttpDoor
 from pao.clients.jira import JiraClient
 from pao.clients.jira_text import TextRun
@@ -79,7 +79,7 @@ def test_what_pao_wrote_is_listed_page_by_page(
 def test_delivery(client: JiraClient, status: str, delivery: str) -> None:
     issue = client.create_issue(_fields(client))
     for transition in {"To Do": [], "In Progress": ["21"], "Done": ["21", "31"]}[status]:
-        client._call("POST", f"/issue/{issue['key']}/transitions", json={"transition": {"id": transition}})
+        client.connection.call("POST", f"/issue/{issue['key']}/transitions", json={"transition": {"id": transition}})
     found = client.delivery_of(issue["key"])
     assert found.delivery == delivery
     assert status in found.words
@@ -288,12 +288,12 @@ def test_the_client_of_the_settings() -> None:
         PAO_JIRA_TOKEN="t",
         PAO_JIRA_ISSUE_TYPE="Bug",
     ):
-        client = jira.from_settings()
-        assert jira.from_settings() is client
+        client = jira_instances.client_of("default")
+        assert jira_instances.client_of("default") is client
     assert (client.url, client.api_version, client.default_issue_type) == ("http://jira.test", "2", "Bug")
 
 
 @override_settings(PAO_JIRA_URL="")
 def test_without_an_instance() -> None:
     with pytest.raises(Misconfigured, match="PAO_JIRA_URL"):
-        jira.from_settings()
+        jira_instances.client_of("default")
