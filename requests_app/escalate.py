@@ -5,15 +5,16 @@ on with the tickets that are missing. Originals stay, skipped, as evidence (life
 """
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 
 from django.conf import settings
 
 from pao.core.context import Principal
-from requests_app import dispatch, loglines, transitions
+from requests_app import dispatch, loglines, settling, transitions
 from requests_app.domain import escalation, reasons
 from requests_app.domain.escalation import Replacement, Target
-from requests_app.domain.states import TASK_HALTED, RequestEvent, TaskEvent
+from requests_app.domain.states import TASK_END, TASK_HALTED, RequestEvent, TaskEvent
 from requests_app.models import FulfillmentTask, LogLevel, Origin, ResourceRequest
 from requests_app.retry import again, confirm_unknown
 
@@ -33,6 +34,7 @@ def escalate(*, resource_request_id: uuid.UUID, by: Principal, reason: str = "")
             _definitions(request),
             subject=f"{request.entry_name} “{request.name}”",
             target=Target(settings.PAO_ESCALATION_PROJECT, settings.PAO_ESCALATION_ISSUE_TYPE),
+            doubts=_doubts(tasks),
         )
         _go_on_with_tickets(request, tasks, by)
         made = [_task(request, tasks[each.of], each) for each in planned]
@@ -42,6 +44,16 @@ def escalate(*, resource_request_id: uuid.UUID, by: Principal, reason: str = "")
         loglines.add(request, why.sentence, level=LogLevel.WARNING, by=by.id, tickets=len(made))
         dispatch.dispatch_ready(request, [*tasks, *made], by=by)
     return request
+
+
+def _doubts(tasks: Sequence[FulfillmentTask]) -> dict[uuid.UUID, str]:
+    """Return what attempts of tasks that are not done may have done, in a sentence, by task key."""
+    left = settling.traces_of([task for task in tasks if task.state not in TASK_END])
+    return {
+        key: reasons.in_doubt(doubts, f"pao-task-{key}")
+        for key, traces in left.items()
+        if (doubts := traces.unanswered + traces.repeatable)
+    }
 
 
 def _sentence(by: Principal, reason: str) -> str:

@@ -15,6 +15,7 @@ from requests_app.domain.states import TASK_HALTED, TaskState
 
 TICKET = "jira-ticket"
 LABEL = "pao-escalation"
+UNKNOWN = "OUTCOME_UNKNOWN"
 _NOT_DONE = {TaskState.PENDING, TaskState.QUEUED, *TASK_HALTED}
 # What is taken over from a ticket of the document as it stands there; texts are written anew.
 _KEPT = ("instance", "issueType", "priority", "components")
@@ -50,12 +51,20 @@ class Replacement:
 
 
 def plan(
-    tasks: Sequence[TaskLike], mode: str, definitions: Mapping[str, Mapping[str, Any]], *, subject: str, target: Target
+    tasks: Sequence[TaskLike],
+    mode: str,
+    definitions: Mapping[str, Mapping[str, Any]],
+    *,
+    subject: str,
+    target: Target,
+    doubts: Mapping[Any, str] | None = None,
 ) -> tuple[Replacement, ...]:
     """Return a ticket for every task of the catalog that is not done, runs not, and has none yet, in order.
 
-    `definitions` holds the plain data of every item by id, `subject` names the request in summaries. Raises
-    `InvalidTransition` when a ticket would have no project, or when everything is handed over already.
+    `definitions` holds the plain data of every item by id, `subject` names the request in summaries, and `doubts` tells
+    in a sentence, by task key, what may have been done all the same: whatever a task has come to since, people must
+    look for it before they do it by hand. Raises `InvalidTransition` when a ticket would have no project, or when
+    everything is handed over already.
     """
     originals = [task for task in tasks if task.replaces_id is None]
     not_done = [task for task in originals if task.state in _NOT_DONE]
@@ -65,13 +74,21 @@ def plan(
     stands_for = {places[task.replaces_id]: task.sequence_index for task in tasks if task.replaces_id is not None}
     stands_for |= {task.sequence_index: len(tasks) + number for number, task in enumerate(not_done)}
     waits_for = planner.blockers(originals, mode)
+    unknown = doubts or {}
     failures = [_failure(task) for task in tasks if task.state in TASK_HALTED]
+    failures += [
+        {"task": str(task), "code": UNKNOWN, "sentence": unknown[task.pk]}
+        for task in not_done
+        if task.pk in unknown and task.state_reason.get("code") != UNKNOWN
+    ]
     return tuple(
         Replacement(
             of=task.sequence_index,
             sequence_index=stands_for[task.sequence_index],
             blocked_by=tuple(sorted(set(_ahead(task.sequence_index, waits_for, stands_for)))),
-            action=_action(task, definitions.get(task.item_id), subject, target, failures),
+            action=_action(
+                task, definitions.get(task.item_id), subject, target, failures, has_begun=task.pk in unknown
+            ),
         )
         for task in not_done
     )
@@ -92,7 +109,13 @@ def _failure(task: TaskLike) -> dict[str, str]:
 
 
 def _action(
-    task: TaskLike, definition: Mapping[str, Any] | None, subject: str, target: Target, failures: list[dict[str, str]]
+    task: TaskLike,
+    definition: Mapping[str, Any] | None,
+    subject: str,
+    target: Target,
+    failures: list[dict[str, str]],
+    *,
+    has_begun: bool,
 ) -> dict[str, Any]:
     ticket = _ticket(task, definition)
     project = ticket.get("project") or target.project
@@ -115,7 +138,7 @@ def _action(
         "escalation": {"failures": failures, "outputs": sorted(task.action.get("outputs") or {})},
     }
     # A task that had begun is to be done, whatever its condition says by now.
-    if task.action.get("when") and task.state not in TASK_HALTED:
+    if task.action.get("when") and task.state not in TASK_HALTED and not has_begun:
         action["when"] = task.action["when"]
     return action
 

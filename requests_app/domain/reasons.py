@@ -131,10 +131,15 @@ def aborted(reason: str, by: str) -> Reason:
     return Reason("ABORTED", f"Aborted by {by}" + (f": {reason}" if reason else "."), "")
 
 
+def in_doubt(doubts: Sequence[str], marker: str) -> str:
+    """Return the sentence that tells of calls whose effect nobody knows."""
+    return f"It is not known whether this happened: {', '.join(doubts)}. Marker: {marker}."
+
+
 def left_outside(why: Reason, *, doubts: Sequence[str], done: Sequence[str], marker: str) -> Reason:
     """Return the reason of a task that ends although it has left something outside, or may have; `why` it ends."""
     if doubts:
-        sentence = f"It is not known whether this happened: {', '.join(doubts)}. Marker: {marker}."
+        sentence = in_doubt(doubts, marker)
         next_step = "Look at the other side for the marker, and undo by hand what is not wanted."
     elif done:
         sentence = f"This was done: {', '.join(done)}."

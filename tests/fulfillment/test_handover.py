@@ -8,14 +8,17 @@ from cryptography.fernet import Fernet
 from pytest_django import Settings
 
 from devtools.sandbox import Sandbox
+from fulfillment.journal import TaskJournal
 from fulfillment.models import Effect
+from requests_app import progress
+from requests_app.domain.reasons import DEAD_LETTERED
 from requests_app.escalate import escalate
 from requests_app.models import FulfillmentTask, ResourceRequest
 from requests_app.resolve import resolve
 from requests_app.retry import retry
 from tests.factories import bundle, item, rest, serve, serve_stack, submitted, tasks_by_component, ticket
 from tests.fulfillment.outside import CREATE, SEARCH, arm, links, tickets_of
-from tests.fulfillment.pipeline import OPERATOR, run, run_all, state_of, states, task_of
+from tests.fulfillment.pipeline import OPERATOR, claimed, expire_lease, run, run_all, state_of, states, task_of
 
 pytestmark = pytest.mark.django_db
 
@@ -69,6 +72,21 @@ def test_a_ticket_tells_the_failure_what_is_done_and_what_to_do(sandbox: Sandbox
         assert said in second
     assert key_of(request, 3) in second  # the ticket before it
     assert "By hand: secrets: item-secrets-test of The bundle-stack-test “my-thing”" in first
+
+
+def test_a_ticket_tells_what_may_have_been_done_before_its_task_was_halted_for_another_cause(sandbox: Sandbox) -> None:
+    """R4: a worker was lost at the call, and then the message of the next attempt died."""
+    serve(item())
+    request = submitted("database-small-test")
+    task = task_of(request)
+    TaskJournal(task, claimed(task)).intend("create", "create a ticket", {})
+    expire_lease(task)
+    run(task)
+    assert progress.mark_stuck(task.pk, 2, reason=DEAD_LETTERED)
+    escalate(resource_request_id=request.pk, by=OPERATOR)
+    run_all(request)
+    told = f"It is not known whether this happened: create a ticket. Marker: pao-task-{task.pk}."
+    assert told in text_of(task_of(request, 1))
 
 
 def test_an_outage_halfway_is_resumed_by_a_retry_and_no_ticket_is_opened_twice(sandbox: Sandbox) -> None:

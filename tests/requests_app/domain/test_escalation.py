@@ -131,6 +131,15 @@ def test_a_condition_counts_for_what_had_not_begun(state: str, kept: bool) -> No
     assert ("when" in made.action) is kept
 
 
+@pytest.mark.parametrize("state", ["pending", "queued", "stuck"])
+def test_what_may_have_been_done_is_told_whatever_became_of_the_task_since(state: str) -> None:
+    """Its worker was lost at the call, and then something else came: who does it by hand must look first."""
+    task = Task(0, "a", state, action={**REST, "when": "current.size == 'big'"}, state_reason={"code": "OTHER"})
+    (made,) = plan([task], "sequential", {}, subject="x", target=SUPPORT, doubts={0: "Nobody knows."})
+    told = {"task": "1. a", "code": "OUTCOME_UNKNOWN", "sentence": "Nobody knows."}
+    assert (told in made.action["escalation"]["failures"], "when" in made.action) == (True, False)
+
+
 def test_every_ticket_tells_every_failure_and_its_own_outputs() -> None:
     reason = {"code": "CALL_REFUSED", "sentence": "JIRA said no."}
     tasks = [
