@@ -77,6 +77,7 @@ class TaskGate:
     def __init__(self, by: str) -> None:
         self._by = by
         self._trials: set[str] = set()
+        self._closed: set[str] = set()
         self.down: dict[str, Outage] = {}
 
     def enter(self, destination: str) -> None:
@@ -117,10 +118,16 @@ class TaskGate:
             if before.opened_at is not None and after.opened_at is None:
                 seen.look(again=True)
                 log.info("breaker.closed", destination=destination, since=before.opened_at)
-                postponements.hasten(destination)
+                self._closed.add(destination)
 
     def leave(self) -> None:
-        """Give back trials that were not made."""
+        """Give back trials that were not made, and let come what has waited for those that showed that all is well.
+
+        Only now: an answer is not recorded yet when it is heard of, and however many tasks wait, that must not.
+        """
+        for destination in sorted(self._closed):
+            with _without_database():
+                postponements.hasten(destination)
         for destination in sorted(self._trials):
             with _without_database():
                 _change(destination, lambda state, _: breaker.given_back(state, by=self._by))

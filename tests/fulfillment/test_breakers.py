@@ -327,6 +327,23 @@ class TestSharing:
         assert run(first) == "completed"
         assert len(due_tasks()) == 1
 
+    def test_the_answer_that_closes_it_is_recorded_before_anybody_else_is_looked_after(
+        self, sandbox: Sandbox, jira: FaultProxy, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """F51: until then nobody knows of the ticket, and thousands may wait."""
+        jira.inject("refuse")
+        some(4)
+        run_due()
+        jira.inject("pass")
+        pass_time(A_ROUND)
+        recorded = []
+        monkeypatch.setattr(
+            "fulfillment.postponements.hasten",
+            lambda _: recorded.append(Effect.objects.filter(step=JIRA_CREATE, outcome="done").count()),
+        )
+        assert run(due_tasks()[0]) == "completed"
+        assert recorded == [1]
+
     def test_an_operator_lets_the_next_call_through(self, sandbox: Sandbox, jira: FaultProxy) -> None:
         """F46: "try now" ends the pause, and what waits comes; it says when there is nothing to try."""
         jira.inject("refuse")
