@@ -81,7 +81,8 @@ def _read(message: sqs.ReceivedDeadLetter) -> dict[str, Any]:
         "job": job,
         "args": args,
         "body": _storable(message.body)[:LONGEST_BODY],
-        "receives": message.receive_count,
+        # SQS counts the receive by which the letter came here, too.
+        "receives": max(message.receive_count - 1, 0),
         "sent_at": message.sent_at,
         "cause": DeadLetterCause.NOT_TAKEN if known else DeadLetterCause.FOREIGN,
         "explanation": (

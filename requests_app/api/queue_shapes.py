@@ -89,7 +89,7 @@ class DeadLetterShape(serializers.Serializer[Any]):
     request_id = serializers.UUIDField(allow_null=True)
     request_state = serializers.ChoiceField(REQUEST_STATES, allow_null=True)
     refusal = RefusalShape(allow_null=True, help_text="Why a redrive would be refused now; null: it can be redriven.")
-    receives = serializers.IntegerField(help_text="As SQS counted when it was drained, that receive among them.")
+    receives = serializers.IntegerField(help_text="As SQS counted them before it was drained.")
     redrives = serializers.IntegerField(help_text="How often this message was redriven, in all its lives.")
     sent_at = serializers.DateTimeField(allow_null=True)
     arrived_at = serializers.DateTimeField(help_text="When it was taken into the ledger.")

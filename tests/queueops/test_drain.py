@@ -81,6 +81,7 @@ def test_our_message_is_kept_and_its_task_is_stuck(broker: Broker, dead: Resourc
     letter = DeadLetter.objects.get()
     assert (letter.cause, letter.status, letter.job) == ("NOT_TAKEN", "open", "fulfillment.perform")
     assert (letter.group_id, letter.args) == (str(dead.pk), [str(task_of(dead).pk), 1])
+    assert letter.receives == 0, "the receive of the drain is none of those of which it died"
     assert (state_of(dead), states(dead)) == ("failed", ["stuck"])
     assert codes(dead) == ("DEAD_LETTERED", ["DEAD_LETTERED"])
     assert AuditEvent.objects.filter(event="queue.dead_letter", subject_id=letter.message_id).count() == 1
