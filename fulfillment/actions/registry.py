@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 
+from fulfillment.actions.git_commit import GitCommit
 from fulfillment.actions.jira_ticket import JiraTicket
 from fulfillment.actions.protocol import ActionType
 from fulfillment.actions.rest_api import RestApi
 from pao.core.errors import ActionFailed
 
 ACTION_TYPES: Mapping[str, ActionType] = {
+    GitCommit.type: GitCommit(),
     JiraTicket.type: JiraTicket(),
     RestApi.type: RestApi(),
 }

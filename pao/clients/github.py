@@ -161,7 +161,7 @@ class GitHubClient:
             if _NO_COMMITS.search(words):
                 return None
             if _EXISTS.search(words):
-                raise _with_code(refusal, PULL_EXISTS) from refusal
+                raise _with_code(refusal, code="PULL_EXISTS") from refusal
             raise
         try:
             return _pull(answer.json())
@@ -241,13 +241,13 @@ def _connection(url: str, token: str, app_id: str, installation: str, key: str) 
 def _branch_refusal(refusal: CallRefused) -> CallRefused:
     words, status = str(refusal.facts.get("words")), refusal.facts.get("status")
     if _PROTECTED.search(words):
-        return _with_code(refusal, BRANCH_PROTECTED)
+        return _with_code(refusal, code="BRANCH_PROTECTED")
     if status == CONFLICT or (status == INVALID and _MOVED.search(words)):
-        return _with_code(refusal, BRANCH_MOVED)
+        return _with_code(refusal, code="BRANCH_MOVED")
     return refusal
 
 
-def _with_code(refusal: CallRefused, code: str) -> CallRefused:
+def _with_code(refusal: CallRefused, *, code: str) -> CallRefused:
     return CallRefused(refusal.message, details=refusal.details, **{**refusal.facts, "code": code})
 
 

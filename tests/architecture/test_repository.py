@@ -24,6 +24,7 @@ SLEEPS = {
     "fulfillment/actions/rest_api.py": "the document asks for `retry`: pauses between calls, within the attempt",
     "fulfillment/reconcile.py": "JIRA's index lags: the marker is searched for again",
     "fulfillment/storing.py": "the database is away while an answer waits to be recorded (F52)",
+    "pao/clients/github_connection.py": "GitHub limits the rate, and the attempt lasts longer than it says",
     "pao/clients/jira.py": "JIRA's index lags: the marker is searched for again",
     "pao/failpoints.py": "the fault harness delays on purpose",
 }

@@ -104,7 +104,7 @@ class GitData(Routes):
         """Return a reference, such as heads/main."""
         repository, name = self.repository(request), request.params["ref"]
         _check_not_empty(repository)
-        sha = repository.resolved(f"refs/{name}", "commit")
+        sha = repository.target_of(f"refs/{name}")
         if sha is None:
             raise not_found()
         return json_answer(shapes.reference(request.base_url, repository, f"refs/{name}", sha))
@@ -123,7 +123,7 @@ class GitData(Routes):
         if repository.resolved(sha, "commit") != sha:
             raise refused(422, "Object does not exist")
         with self._store.transaction():
-            if repository.resolved(name, "commit"):
+            if repository.target_of(name):
                 raise refused(422, "Reference already exists")
             self._update(repository, name, sha, "0" * 40)
             self._told("branch", repository, name, sha, request, body)
@@ -135,7 +135,7 @@ class GitData(Routes):
         repository, body = self.repository(request), sent(request)
         name, sha = f"refs/{request.params['ref']}", text(body, "Reference", "sha")
         with self._store.transaction():
-            old = repository.resolved(name, "commit")
+            old = repository.target_of(name)
             if old is None:
                 raise refused(422, "Reference does not exist")
             if repository.resolved(sha, "commit") != sha:
@@ -153,7 +153,7 @@ class GitData(Routes):
         """Take a branch or tag away."""
         repository, name = self.repository(request), f"refs/{request.params['ref']}"
         with self._store.transaction():
-            old = repository.resolved(name, "commit")
+            old = repository.target_of(name)
             if old is None:
                 raise refused(422, "Reference does not exist")
             if name.removeprefix(_HEADS) in repository.protected:
@@ -178,7 +178,7 @@ class GitData(Routes):
 
 
 def _check_not_empty(repository: Repository) -> None:
-    if not repository.git("for-each-ref", "--count=1"):
+    if repository.is_empty:
         raise refused(409, "Git Repository is empty.")
 
 

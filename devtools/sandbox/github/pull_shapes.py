@@ -19,8 +19,8 @@ _LINKS = {
 
 def simple(base_url: str, pull: Pull) -> Json:
     """Return a pull request as lists show it."""
-    links = _addresses(base_url, pull)
     base, head = pull.ends()
+    links = _addresses(base_url, pull)
     page = links["html"]
     return {
         "id": pull.repository.id * 1000 + pull.number,

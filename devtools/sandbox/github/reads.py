@@ -55,7 +55,7 @@ class Reads(Routes):
         repository = self.repository(request)
         sha = repository.resolved(request.first("sha", repository.default_branch), "commit")
         if sha is None:
-            if not repository.git("for-each-ref", "--count=1"):
+            if repository.is_empty:
                 raise refused(409, "Git Repository is empty.")
             raise not_found()
         size, page = _number(request, "per_page", 30), _number(request, "page", 1)

@@ -62,7 +62,19 @@ class Repository:
 
     def head_of(self, branch: str) -> str | None:
         """Return the commit that a branch points at, or None."""
-        return self.resolved(f"refs/heads/{branch}", "commit")
+        return self.target_of(f"refs/heads/{branch}")
+
+    def target_of(self, reference: str) -> str | None:
+        """Return the commit that a reference such as refs/heads/main points at, or None; nothing here packs them."""
+        try:
+            return (self.folder / reference).read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            return None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no branch at all."""
+        return not any(path.is_file() for path in (self.folder / "refs" / "heads").rglob("*"))
 
     def resolved(self, name: str, kind: str) -> str | None:
         """Return the id of the object of that kind (commit, tree, blob) that a name or id stands for, or None."""
@@ -164,7 +176,7 @@ class Repositories:
             shutil.rmtree(folder, ignore_errors=True)  # of before a reset
             folder.mkdir(parents=True)
             made = _repository(number, name, DEFAULT_BRANCH, protected, settings, folder)
-            made.git("init", "--bare", "--quiet", f"--initial-branch={DEFAULT_BRANCH}")
+            made.git("init", "--bare", "--quiet", "--template=", f"--initial-branch={DEFAULT_BRANCH}")
             if files:
                 blobs = [("100644", path, made.write_blob(text.encode())) for path, text in files.items()]
                 first = made.commit(made.tree(None, blobs), (), "Begin")
