@@ -17,7 +17,7 @@ from django.db.models.functions import Least, Now
 from pao import rows
 from pao.core.context import SYSTEM, Principal
 from pao.core.errors import LeaseLost
-from requests_app import dispatch, loglines, transitions
+from requests_app import dispatch, loglines, settling, transitions
 from requests_app.domain import planner, reasons
 from requests_app.domain.reasons import Reason
 from requests_app.domain.states import (
@@ -359,8 +359,17 @@ def _turn_away(request: ResourceRequest, task: FulfillmentTask) -> Claim:
     if request.state == RequestState.FAILED:
         transitions.move_task(request, task, TaskEvent.HOLD, reason=reasons.REQUEST_HALTED, by=SYSTEM)
         return Claim.PARENT_HALTED
-    transitions.move_task(request, task, TaskEvent.SKIP, reason=reasons.REQUEST_ENDED, by=SYSTEM)
+    transitions.move_task(request, task, TaskEvent.SKIP, reason=_ended(task), by=SYSTEM)
     return Claim.PARENT_ENDED
+
+
+def _ended(task: FulfillmentTask) -> Reason:
+    """Return why a task of an aborted request ends: an earlier attempt of it may have left something outside."""
+    left = settling.traces_of([task]).get(task.pk)
+    if left is None:
+        return reasons.REQUEST_ENDED
+    doubts, marker = left.unanswered + left.repeatable, f"pao-task-{task.pk}"
+    return reasons.left_outside(reasons.ENDED_IN_BETWEEN, doubts=doubts, done=left.finished, marker=marker)
 
 
 def _stick(request: ResourceRequest, task: FulfillmentTask, reason: Reason, **changes: Any) -> None:

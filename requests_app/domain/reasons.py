@@ -37,6 +37,7 @@ REQUEST_HALTED = Reason(
     "REQUEST_HALTED", "Another task of the request has failed.", "It goes on when a person retries."
 )
 REQUEST_ENDED = Reason("REQUEST_ENDED", "Its request was aborted before it began.")
+ENDED_IN_BETWEEN = Reason("REQUEST_ENDED", "Its request was aborted before its next attempt began.")
 WORKER_LOST = Reason(
     "WORKER_LOST", "The worker that had it did not come back.", "Nothing: another worker takes it over."
 )

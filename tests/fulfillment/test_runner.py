@@ -8,6 +8,7 @@ from pytest_django import Settings
 from devtools.sandbox import Sandbox
 from fulfillment import reconcile, runner
 from fulfillment.context import action_context
+from fulfillment.journal import TaskJournal
 from fulfillment.models import Effect, TaskAttempt
 from pao.core.clock import monotonic
 from pao.core.errors import ActionFailed, SecretUnavailable
@@ -531,6 +532,32 @@ class TestLinks:
 
 class TestTakenAway:
     """F33, F35: what the worker no longer holds it does not touch."""
+
+    def test_an_abort_after_an_adoption_tells_of_the_ticket(
+        self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """F36: the attempt that found it has called nothing itself, so its task is skipped, and the ticket is there."""
+        request = submitted(serve_stack())
+        run(task_of(request))
+        task = task_of(request, 1)
+        with monkeypatch.context() as patched:
+            patched.setattr("fulfillment.journal.failpoint", _die_at("worker.after_call"))
+            with pytest.raises(_KilledError):
+                run(task)
+        expire_lease(task)
+        runner.perform(task.pk, 1, "worker-2")
+        adopt = TaskJournal.answer
+
+        def adopt_and_abort(*args: Any, **keywords: Any) -> None:
+            adopt(*args, **keywords)
+            abort(resource_request_id=request.pk, by=OPERATOR)
+
+        monkeypatch.setattr(TaskJournal, "answer", adopt_and_abort)
+        assert run(task, "worker-2") == "late"
+        assert (states(request), len(tickets_of(sandbox, task))) == (["completed", "skipped", "skipped"], 1)
+        reason = fresh(task).state_reason
+        assert "This was done: create a ticket in DBA: Make my-thing." in reason["sentence"]
+        assert reason["next_step"].startswith("Look at what it has begun outside")
 
     def test_an_abort_after_the_claim_skips_the_task_without_a_call(
         self, sandbox: Sandbox, single: ResourceRequest, monkeypatch: pytest.MonkeyPatch
