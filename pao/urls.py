@@ -9,6 +9,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from catalog.api import schemas
 from fulfillment.admin.overview import overview
+from fulfillment.ask_page import ask_jira
 from fulfillment.dry_run import preview
 from pao import health
 from pao.api.errors_page import error_page
@@ -29,6 +30,7 @@ handler500 = "pao.api.handlers.server_error"
 
 urlpatterns = [
     path("", include("requests_app.pages.urls")),
+    path("requests/<uuid:request_id>/ask-jira", ask_jira, name="request-ask-jira"),
     path("login/", auth_views.LoginView.as_view(template_name="login.html"), name="login"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
     path("admin/queue/", admin.site.admin_view(overview), name="admin-queue"),

@@ -182,6 +182,41 @@ class FulfillmentTask(Record):
         return f"{self.sequence_index + 1}. {self.action_type} of {self.component_id or self.item_id}"
 
 
+class TicketStanding(Record):
+    """How a ticket of a task stood when somebody last asked JIRA: whether what it asks for is delivered.
+
+    A dimension of its own, beside the state of the task, which is done when the ticket exists.
+    """
+
+    task = models.ForeignKey(FulfillmentTask, on_delete=models.CASCADE, related_name="standings")
+    instance = models.CharField(max_length=64)
+    key = models.CharField(max_length=127)
+    delivery = models.CharField(max_length=15, help_text="open, done or rejected; what nobody knows is not stored.")
+    words = models.CharField(max_length=300, blank=True, default="", help_text="JIRA's status and resolution.")
+    asked_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True, blank=True, help_text="When JIRA resolved it, as last seen.")
+
+    class Meta:
+        ordering = ["task", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "task", "instance", "key"], name="standing_of_ticket_unique"),
+            models.CheckConstraint(
+                condition=models.Q(delivery__in=["open", "done", "rejected"]), name="standing_delivery_known"
+            ),
+        ]
+        indexes = [
+            # For figures of how long people took.
+            models.Index(
+                fields=["tenant", "resolved_at"],
+                condition=models.Q(resolved_at__isnull=False),
+                name="standing_by_resolution",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.delivery}"
+
+
 class EarlierSnapshot(Record):
     """What a request was to be done by until a person let it go on with a newer version of its entry."""
 

@@ -1,10 +1,10 @@
-"""Believing a delivery of GitHub: HMAC-SHA-256 over the body as it came, before anything of it is read (B67, B69)."""
+"""Believing a webhook's delivery: HMAC-SHA-256 over the body as it came, before anything of it is read (B67, B69)."""
 
 import hmac
 import re
 import threading
 from hashlib import sha256
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import structlog
 from django.conf import settings
@@ -21,7 +21,6 @@ from pao.core.context import Principal
 from pao.core.errors import PayloadTooLarge, SignatureInvalid, WebhooksOff
 from pao.database import AWAY
 
-HEADER = "X-Hub-Signature-256"
 MOST_BYTES = 25 * 1024 * 1024
 """The largest payload that GitHub sends."""
 REFUSALS_SECONDS = 60.0
@@ -30,32 +29,51 @@ _WELL_FORMED = re.compile(r"sha256=([0-9a-f]{64})", re.ASCII)
 log = structlog.get_logger(__name__)
 
 
-class GithubSignature(BaseAuthentication):
-    """The header `X-Hub-Signature-256`: `sha256=` and the hexadecimal HMAC of the raw body, by one of our secrets."""
+class Signature(BaseAuthentication):
+    """A header with `sha256=` and the hexadecimal HMAC of the raw body, by one of the secrets of a setting."""
+
+    header: ClassVar[str]
+    setting: ClassVar[str]
+    source: ClassVar[str]
 
     def authenticate(self, request: Request) -> tuple[Any, bytes]:
         """Return nobody in particular and, as the proof, the raw body.
 
         Raises `WebhooksOff` when no secret is set, `PayloadTooLarge`, `SignatureInvalid` for everything else.
         """
-        secrets = [secret.encode() for secret in settings.PAO_GITHUB_WEBHOOK_SECRETS if secret]
+        secrets = [secret.encode() for secret in getattr(settings, self.setting) if secret]
         if not secrets:
-            raise WebhooksOff
+            raise WebhooksOff(f"PAO takes no deliveries here: {self.setting} is not set.")
         _check_size(request)
-        given = _WELL_FORMED.fullmatch(request.headers.get(HEADER, ""))
+        given = _WELL_FORMED.fullmatch(request.headers.get(self.header, ""))
         if given is None:
-            _refuse(f"The header {HEADER} is missing, or is not sha256= and 64 hexadecimal digits.")
+            self._refuse(f"The header {self.header} is missing, or is not sha256= and 64 hexadecimal digits.")
         # Django's own bound is for forms and JSON of people, and is smaller.
         raw = bytes(request._request.read(MOST_BYTES))  # noqa: SLF001 - REST framework's way to Django's request
         expected = [hmac.new(secret, raw, sha256).hexdigest() for secret in secrets]
         # Every secret is compared, whichever fits: the time tells nothing.
         if not sum(hmac.compare_digest(given[1], one) for one in expected):
-            _refuse(f"The header {HEADER} is not the signature of this body.")
+            self._refuse(f"The header {self.header} is not the signature of this body.")
         return AnonymousUser(), raw
 
     def authenticate_header(self, request: Request) -> str:
         """Return the challenge of a 401 answer."""
-        return HEADER
+        return self.header
+
+    def _refuse(self, reason: str) -> NoReturn:
+        count = refusals.one_more()
+        if count:
+            log.warning("webhook.refused", source=self.source, reason=reason, count=count)
+            _audit(self.source, reason, count)
+        raise SignatureInvalid(reason, challenge=self.header)
+
+
+class GithubSignature(Signature):
+    """The header `X-Hub-Signature-256` of GitHub."""
+
+    header: ClassVar = "X-Hub-Signature-256"
+    setting: ClassVar = "PAO_GITHUB_WEBHOOK_SECRETS"
+    source: ClassVar = "github"
 
 
 class IsSigned(BasePermission):
@@ -75,7 +93,7 @@ class SignatureScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untype
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
         """Return the header."""
         description = "`sha256=` and the HMAC-SHA-256 of the body, in hexadecimal, by a secret that both sides have."
-        return {"type": "apiKey", "in": "header", "name": HEADER, "description": description}
+        return {"type": "apiKey", "in": "header", "name": self.target.header, "description": description}
 
 
 class Refusals:
@@ -99,18 +117,10 @@ class Refusals:
 refusals = Refusals()
 
 
-def _refuse(reason: str) -> NoReturn:
-    count = refusals.one_more()
-    if count:
-        log.warning("webhook.refused", reason=reason, count=count)
-        _audit(reason, count)
-    raise SignatureInvalid(reason, challenge=HEADER)
-
-
-def _audit(reason: str, count: int) -> None:
+def _audit(source: str, reason: str, count: int) -> None:
     """Store the fact; a database that is away must not make a stranger's call look like a fault of ours."""
     try:
-        facts.webhooks_refused(source="github", reason=reason, count=count, by=STRANGER)
+        facts.webhooks_refused(source=source, reason=reason, count=count, by=STRANGER)
     except AWAY as error:
         log.warning("webhook.refusal_not_audited", error=str(error))
 

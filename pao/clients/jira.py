@@ -4,7 +4,6 @@ A call that only reads can never leave anything unknown: without an answer it is
 """
 
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict, TypeVar
@@ -64,7 +63,7 @@ class JiraClient:
         browse_url: str = "",
         sign_in: SignIn | None = None,
         door: HttpDoor | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         self.connection = JiraConnection(
             url, api_version, sign_in or TokenSignIn(user, token), instance=instance, door=door, sleep=sleep

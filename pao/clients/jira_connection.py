@@ -83,7 +83,7 @@ class JiraConnection:
         *,
         instance: str = DEFAULT,
         door: HttpDoor | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         self.api_version = api_version
@@ -91,7 +91,7 @@ class JiraConnection:
         self._sign_in = sign_in
         self._door = door or http.door()
         self._policy = Destinations.of([self.url], setting=f"{prefix_of(instance)}URL", loopback=True)
-        self._sleep = sleep
+        self._sleep = sleep or time.sleep
 
     def read(self, method: str, path: str, **arguments: Any) -> Any:
         """Make a call, with what `call` takes, that changes nothing; return its JSON. No answer is `ConnectFailed`."""

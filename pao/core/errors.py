@@ -306,7 +306,7 @@ class WebhooksOff(PaoError):
     """PAO takes no deliveries here: no secret is set to believe them by."""
 
     code = "WEBHOOKS_OFF"
-    next_step = "Set PAO_GITHUB_WEBHOOK_SECRETS to the secret of the webhook, then deliver again."
+    next_step = "Set the setting named to the secret of the webhook, then deliver again."
 
 
 class TemplateError(PaoError):

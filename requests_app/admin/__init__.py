@@ -3,6 +3,6 @@
 The queue's books are registered here too, for only here it is known what a message asks for.
 """
 
-from requests_app.admin import letters, messages, records, requests, snapshots, tasks
+from requests_app.admin import letters, messages, records, requests, snapshots, standings, tasks
 
-__all__ = ["letters", "messages", "records", "requests", "snapshots", "tasks"]
+__all__ = ["letters", "messages", "records", "requests", "snapshots", "standings", "tasks"]

@@ -201,6 +201,11 @@ def confirmed(reason: str, by: str) -> Reason:
     )
 
 
+def read_in_jira(evidence: str, by: str) -> Reason:
+    """Return the reason of a request whose tickets are done, as JIRA said when `by` asked."""
+    return Reason("CONFIRMED", f"JIRA says that what the tickets asked for is done: {evidence}. Asked by {by}.")
+
+
 def lost_after_abort(marker: str) -> Reason:
     """Return the reason of a task of an aborted request whose worker was lost while it called."""
     return Reason(

@@ -1,7 +1,8 @@
 """What the tracking page shows of a request: progress, what failed and what may be done, the timeline, the log."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from django.template.defaultfilters import filesizeformat
@@ -11,7 +12,7 @@ from catalog.domain.documents import Bundle, bundle_from, label_of
 from catalog.domain.templating.values import text_of
 from pao.core.clock import now
 from pao.core.context import Principal
-from requests_app import queries
+from requests_app import queries, standings
 from requests_app.domain import planner
 from requests_app.domain.escalation import TICKET
 from requests_app.domain.reasons import TICKETS_OPENED
@@ -23,7 +24,7 @@ from requests_app.domain.states import (
     RequestState,
     TaskState,
 )
-from requests_app.models import FulfillmentTask, LogLine, ResourceRequest
+from requests_app.models import FulfillmentTask, LogLine, ResourceRequest, TicketStanding
 from requests_app.pages import graph
 from requests_app.pages.words import after, counted, duration, listed
 
@@ -35,10 +36,16 @@ _OPENED_IN_BROWSERS = ("https://", "http://")
 
 @dataclass(frozen=True)
 class Link:
-    """Something that exists outside; the address is empty when browsers must not follow it."""
+    """Something that exists outside; the address is empty when browsers must not follow it.
+
+    Of a ticket that JIRA was asked for: its delivery, and JIRA's words with the moment of the question.
+    """
 
     key: str
     url: str
+    delivery: str = ""
+    words: str = ""
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +126,11 @@ class Tracking:
         return any((self.retry, self.escalate, self.confirm, self.abort))
 
     @property
+    def has_tickets(self) -> bool:
+        """Whether there is a ticket to ask JIRA for."""
+        return any(reference.get("type") == TICKET for step in self.steps for reference in step.task.references)
+
+    @property
     def headline(self) -> str:
         """The progress in words: `3 of 5 tasks completed, 1 skipped`."""
         skipped = f", {self.skipped} skipped" if self.skipped else ""
@@ -126,11 +138,15 @@ class Tracking:
 
 
 def track(request: ResourceRequest, principal: Principal) -> Tracking:
-    """Return what the live part of the page shows, in three queries; in four for who may settle halted tasks."""
+    """Return what the live part of the page shows, in three queries; in one more for who may settle halted tasks.
+
+    And in one more when there are tickets.
+    """
     tasks = queries.tasks_of(request)
     verbs = queries.allowed_to(request, principal)
     declared = _declared(request) if RequestEvent.RESOLVE.value in verbs else {}
-    steps = tuple(_step(request, task, declared.get(task.pk)) for task in tasks)
+    told = {(one.task_id, one.key): one for one in standings.of(_with_tickets(tasks))}
+    steps = tuple(_step(request, task, declared.get(task.pk), told) for task in tasks)
     progress = queries.progress_of(tasks)
     bundle = _bundle(request)
     lines = LogLine.objects.filter(resource_request=request).select_related("task").defer("task__action")
@@ -197,7 +213,16 @@ def _declared(request: ResourceRequest) -> dict[Any, tuple[str, ...]]:
     return {task_id: tuple(sorted(outputs or {})) for task_id, outputs in halted}
 
 
-def _step(request: ResourceRequest, task: FulfillmentTask, declares: tuple[str, ...] | None) -> Step:
+def _with_tickets(tasks: Sequence[FulfillmentTask]) -> list[FulfillmentTask]:
+    return [task for task in tasks if any(one.get("type") == TICKET for one in task.references)]
+
+
+def _step(
+    request: ResourceRequest,
+    task: FulfillmentTask,
+    declares: tuple[str, ...] | None,
+    told: Mapping[tuple[Any, str], TicketStanding],
+) -> Step:
     component = task.component_id
     return Step(
         task=task,
@@ -206,7 +231,7 @@ def _step(request: ResourceRequest, task: FulfillmentTask, declares: tuple[str, 
         subtitle=f"{task.item_id} · {task.action_type}" if component else task.action_type,
         waits_for=after(task.depends_on),
         lasted=_lasted(task),
-        links=tuple(_link(reference) for reference in task.references),
+        links=tuple(_link(one, told.get((task.pk, str(one.get("key"))))) for one in task.references),
         outputs=tuple((name, _shown(value)) for name, value in task.outputs.items()),
         has_halted=task.state in _HALTED,
         can_adopt=task.action_type == TICKET and task.state_reason.get("code") == _UNKNOWN,
@@ -222,10 +247,13 @@ def _lasted(task: FulfillmentTask) -> str:
     return duration(task.finished_at - task.started_at) if task.finished_at else ""
 
 
-def _link(reference: Mapping[str, Any]) -> Link:
+def _link(reference: Mapping[str, Any], told: TicketStanding | None) -> Link:
     """Return a link; whatever is no web address, such as `javascript:`, is shown as text only (B73)."""
     url = str(reference.get("url") or "")
-    return Link(str(reference.get("key") or url), url if url.startswith(_OPENED_IN_BROWSERS) else "")
+    link = Link(str(reference.get("key") or url), url if url.startswith(_OPENED_IN_BROWSERS) else "")
+    if told is None:
+        return link
+    return replace(link, delivery=told.delivery, words=told.words, asked_at=told.asked_at)
 
 
 def _shown(value: Any) -> str:

@@ -1,6 +1,7 @@
 """The API as a whole: every route signs in, is described, and every error has a status and a row in the docs."""
 
 import hmac
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -30,8 +31,8 @@ SAMPLES = {
 }
 METHODS = ("get", "post", "put", "patch", "delete")
 
-# Routes that nobody signs in to: whoever calls signs the body. Code of a call without a signature.
-SIGNED = {"/api/v1/webhooks/github": "SIGNATURE_INVALID"}
+# Routes that nobody signs in to: whoever calls signs the body. The name of the signature in the description.
+SIGNED = {"/api/v1/webhooks/github": "signature", "/api/v1/webhooks/jira": "jiraSignature"}
 SECRET = "a-secret-of-the-tests-0123456789"
 
 # Routes that anybody may call, and why.
@@ -88,11 +89,11 @@ def test_there_are_routes() -> None:
 @pytest.mark.parametrize("route", sorted(API))
 def test_every_route_of_the_api_demands_sign_in(route: str, settings: Settings) -> None:
     settings.DEBUG = True
-    settings.PAO_GITHUB_WEBHOOK_SECRETS = [SECRET]
+    settings.PAO_GITHUB_WEBHOOK_SECRETS = settings.PAO_JIRA_WEBHOOK_SECRETS = [SECRET]
     for method in METHODS:
         answer = Client().generic(method.upper(), address(route.lstrip("/")), "{}", content_type="application/json")
         assert answer.status_code == 401, f"{method} {route} answers {answer.status_code} to a stranger"
-        assert answer.json()["error"]["code"] == SIGNED.get(route, "UNAUTHENTICATED")
+        assert answer.json()["error"]["code"] == ("SIGNATURE_INVALID" if route in SIGNED else "UNAUTHENTICATED")
         assert answer.headers["WWW-Authenticate"]
 
 
@@ -117,15 +118,17 @@ def test_a_database_that_is_away_is_503_at_every_route(
         raise OperationalError("connection refused; host=10.0.0.7 user=pao")
 
     settings.DEBUG = True
-    settings.PAO_GITHUB_WEBHOOK_SECRETS = [SECRET]
+    settings.PAO_GITHUB_WEBHOOK_SECRETS = settings.PAO_JIRA_WEBHOOK_SECRETS = [SECRET]
     monkeypatch.setattr(BaseDatabaseWrapper, "ensure_connection", away)
-    proof = hmac.new(SECRET.encode(), b"{}", "sha256").hexdigest()
-    delivery = {"X-Hub-Signature-256": f"sha256={proof}", "X-GitHub-Event": "push", "X-GitHub-Delivery": "d-1"}
+    body = json.dumps({"issue": {"key": "DBA-1"}}) if route in SIGNED else "{}"
+    proof = f"sha256={hmac.new(SECRET.encode(), body.encode(), 'sha256').hexdigest()}"
+    delivery = {"X-Hub-Signature-256": proof, "X-GitHub-Event": "push", "X-GitHub-Delivery": "d-1"}
+    delivery |= {"X-Hub-Signature": proof}
     headers = delivery if route in SIGNED else {"X-Dev-User": "requester"}
     client = Client(headers=headers, raise_request_exception=False)
     for method in methods_of(API[route]):
         path = address(route.lstrip("/"))
-        answer = as_described(client.generic(method.upper(), path, "{}", content_type="application/json"))
+        answer = as_described(client.generic(method.upper(), path, body, content_type="application/json"))
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "DATABASE_UNAVAILABLE")
         assert answer.json()["error"]["retryable"] is True
         assert int(answer.headers["Retry-After"]) > 0
@@ -161,7 +164,7 @@ def test_an_operation_is_named_explained_and_signed_in(path: str, method: str, o
     assert operation["summary"]
     assert operation["description"].endswith(".")
     signed_in: list[dict[str, list[str]]] = (
-        [{"signature": []}] if path in SIGNED else [{"development": []}, {"session": []}]
+        [{SIGNED[path]: []}] if path in SIGNED else [{"development": []}, {"session": []}]
     )
     assert operation["security"] == signed_in
     assert {"400", "401", "403", "406", "500", "503"} <= set(operation["responses"])

@@ -25,7 +25,7 @@ SLEEPS = {
     "fulfillment/reconcile.py": "JIRA's index lags: the marker is searched for again",
     "fulfillment/storing.py": "the database is away while an answer waits to be recorded (F52)",
     "pao/clients/github_connection.py": "GitHub limits the rate, and the attempt lasts longer than it says",
-    "pao/clients/jira.py": "JIRA's index lags: the marker is searched for again",
+    "pao/clients/jira_connection.py": "JIRA limits the rate, and says for how long",
     "pao/failpoints.py": "the fault harness delays on purpose",
 }
 

@@ -29,7 +29,7 @@ from pao.audit.models import AuditEvent
 from pao.core.clock import now
 from pao.core.errors import OutcomeUnknown
 from queueops.models import DeadLetter, OutboxMessage
-from requests_app.models import EarlierSnapshot, FulfillmentTask, LogLine, ResourceRequest, UploadedFile
+from requests_app.models import EarlierSnapshot, FulfillmentTask, LogLine, ResourceRequest, TicketStanding, UploadedFile
 from tests.factories import principal, serve_stack, submitted
 from tests.requests_app.steps import Signed, claim_next, complete_next, fail_next
 
@@ -69,6 +69,7 @@ def rows(failed: ResourceRequest) -> None:
     EarlierSnapshot.objects.create(
         resource_request=failed, entry_version="1.0.0", commit="c" * 40, snapshot={}, form_data={}, replaced_by="o"
     )
+    TicketStanding.objects.create(task=task, instance="default", key="DBA-1", delivery="open", asked_at=now())
     Breaker.objects.create(destination="https://jira.example:443")
     Postponement.objects.create(
         task=task, attempt=2, waits_for="https://jira.example:443", since=now(), not_before=now()
