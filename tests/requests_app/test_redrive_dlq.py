@@ -74,6 +74,25 @@ def test_what_is_refused_keeps_no_other_back(
     assert "refused: Its request is aborted" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("verb", [("--dry-run",), ("--discard",), ()], ids=["looked at", "discarded", "redriven"])
+def test_letters_that_are_refused_keep_none_behind_them_back(
+    letters: list[DeadLetter],
+    verb: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Refused letters stay open and are the oldest: a command that took the first ones only never came past them."""
+    monkeypatch.setattr("requests_app.redrive.MOST_AT_ONCE", 1)
+    behind = dead(tasks_by_component(submitted("bundle-stack-test"))["database"])
+    if verb == ("--discard",):
+        call_command("redrive_dlq", "--all", *verb, *WHO)
+    else:
+        with pytest.raises(CommandError, match="1 of 3"):
+            call_command("redrive_dlq", "--all", *verb, *WHO)
+    assert behind.message_id in capsys.readouterr().out
+    assert _state(behind)[0] == {"--dry-run": "open", "--discard": "discarded"}.get("".join(verb), "redriven")
+
+
 def test_a_request_means_all_its_letters(letters: list[DeadLetter]) -> None:
     call_command("redrive_dlq", "--group", letters[0].group_id, *WHO)
     assert [_state(letter)[0] for letter in letters] == ["redriven", "open"]

@@ -1,7 +1,8 @@
 """`manage.py redrive_dlq`: dead letters out of the ledger, looked at, sent again, or laid aside."""
 
 import os
-from collections.abc import Sequence
+import uuid
+from collections.abc import Iterator, Sequence
 from getpass import getuser
 from typing import Any
 
@@ -35,24 +36,25 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it, `MOST_AT_ONCE` at a time; a CommandError says how many were refused."""
-        letters = self._chosen(options)
-        if options["dry_run"]:
-            refused = self._preview(letters, is_discard=options["discard"])
-        else:
-            refused = self._act(letters, options)
+        keys = self._chosen(options)
+        refused = sum(
+            self._preview(letters, is_discard=options["discard"]) if options["dry_run"] else self._act(letters, options)
+            for letters in _in_batches(keys)
+        )
         left = redrive.chosen(DEFAULT_TENANT).count()
-        self.stdout.write(f"{len(letters) - refused} of {len(letters)} letters; {left} are open.")
+        self.stdout.write(f"{len(keys) - refused} of {len(keys)} letters; {left} are open.")
         if refused:
-            raise CommandError(f"{refused} of {len(letters)} letters were refused; the reasons stand above.")
+            raise CommandError(f"{refused} of {len(keys)} letters were refused; the reasons stand above.")
 
-    def _chosen(self, options: dict[str, Any]) -> list[DeadLetter]:
+    def _chosen(self, options: dict[str, Any]) -> list[uuid.UUID]:
+        """Return the keys of the letters meant, as they are now: what dies again meanwhile is none of them."""
         if options["discard"] and not options["reason"] and not options["dry_run"]:
             raise CommandError("Say with --reason why the letters are discarded: it is audited.")
         chosen = redrive.chosen(DEFAULT_TENANT, ids=options["message"], group=options["group"], cause=options["cause"])
-        letters = list(chosen[: redrive.MOST_AT_ONCE])
-        if not letters:
-            raise CommandError("No dead letter is meant by that.")
-        return letters
+        keys = list(chosen.values_list("pk", flat=True))
+        if not keys:
+            raise CommandError("No dead letter is meant by that: --message takes any, the others only open ones.")
+        return keys
 
     def _preview(self, letters: Sequence[DeadLetter], *, is_discard: bool) -> int:
         refusals = {} if is_discard else redrive.refusals(letters)
@@ -83,6 +85,13 @@ class Command(BaseCommand):
     def _tell(self, letter: DeadLetter, refusal: PaoError | None, done: str) -> None:
         what = f"refused: {refusal.message}" if refusal else done
         self.stdout.write(f"{letter.message_id}  {letter.group_id}  {letter.cause}  {what}")
+
+
+def _in_batches(keys: Sequence[uuid.UUID]) -> Iterator[list[DeadLetter]]:
+    """Yield the letters with these keys, so many at once that few are in memory; refused ones keep no other back."""
+    for start in range(0, len(keys), redrive.MOST_AT_ONCE):
+        batch = keys[start : start + redrive.MOST_AT_ONCE]
+        yield list(dead_letters.letters_of(DEFAULT_TENANT).filter(pk__in=batch).order_by("pk"))
 
 
 def _account() -> str:
