@@ -13,9 +13,10 @@ from tests.contract.strict import StrictContract
 class JudgedDoor(HttpDoor):
     """Fails the test when PAO sends what JIRA's contract forbids. `calls` lists method and path."""
 
-    def __init__(self, version: Literal["3", "2"]) -> None:
+    def __init__(self, version: Literal["3", "2"], *, prefix: str = "") -> None:
         super().__init__(Limits(connect_seconds=5, read_seconds=5))
         self.contract = StrictContract(version)
+        self._prefix = prefix
         self.calls: list[str] = []
         self.bodies: list[Any] = []
 
@@ -30,7 +31,7 @@ class JudgedDoor(HttpDoor):
         **rest: Any,
     ) -> Answer:
         """Make the call when the contract allows it."""
-        path = urlsplit(url).path
+        path = urlsplit(url).path.removeprefix(self._prefix)
         self.calls.append(f"{method} {path}")
         self.bodies.append(json)
         body = None if json is None else json_bytes(json)
