@@ -18,7 +18,7 @@ case "$word" in
     web)
         checked
         remember
-        exec gunicorn pao.wsgi --bind "$PAO_BIND" --workers "${PAO_WEB_WORKERS:-2}" --threads "${PAO_WEB_THREADS:-8}" \
+        exec gunicorn --config python:pao.serving pao.wsgi --bind "$PAO_BIND" --workers "${PAO_WEB_WORKERS:-2}" --threads "${PAO_WEB_THREADS:-8}" \
             --graceful-timeout 30 --access-logfile - "$@"
         ;;
     worker)

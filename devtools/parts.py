@@ -22,6 +22,7 @@ SANDBOX_PORT = 8093
 SQS_PORT = 9324
 WEB_PORT = 8000
 READY_SECONDS = 30.0
+SERVING = ("--config", "python:pao.serving", "pao.wsgi")  # as the image has it
 
 # Short times: a demo and a chaos run want to see recovery, not to wait for it.
 QUICK: Mapping[str, str] = {
@@ -97,7 +98,7 @@ class Deployment:
         address = f"http://127.0.0.1:{port}"
         self.address = self.address or address
         self.environment.setdefault("PAO_PUBLIC_URL", address)
-        argv = self._module("gunicorn", "pao.wsgi", "--bind", f"127.0.0.1:{port}", "--threads", "8")
+        argv = self._module("gunicorn", *SERVING, "--bind", f"127.0.0.1:{port}", "--threads", "8")
         managed = self.start(name, [*argv, "--graceful-timeout", "5"], PAO_BIND=f"127.0.0.1:{port}", **settings)
         wait_for_http(f"{address}/health", READY_SECONDS, managed)
         return managed

@@ -8,9 +8,11 @@ import os
 import sys
 from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
 from django.conf import settings
 from kombu import Queue
+
+from pao.sharing import share_what_is_loaded
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pao.settings")
 
@@ -68,3 +70,9 @@ app.add_defaults(configuration)
 # Celery closes the database connection before and after every job, whatever CONN_MAX_AGE says; to open one costs as
 # much CPU as the whole task. The workers themselves ask, before every job, whether the connection is still good.
 app.conf.CELERY_DB_REUSE_MAX = sys.maxsize
+
+
+@signals.worker_before_create_process.connect
+def share_memory(**_: Any) -> None:
+    """Let the worker's processes share what is loaded by now, which is all of PAO (`include` above)."""
+    share_what_is_loaded()
