@@ -5,7 +5,6 @@ no audit, and a crash loses or doubles work. PAO runs with production settings.
 """
 
 import argparse
-import os
 import statistics
 import time
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ import psycopg
 
 from devtools.bench import load
 from devtools.bench.load import Floor, Pao, Target
-from devtools.bench.stack import ENTRY, Stack, Used, stack
+from devtools.bench.stack import ENTRY, PAO_PARTS, Stack, Used, stack
 from devtools.client import call
 from devtools.parts import STATE
 
@@ -25,7 +24,6 @@ LONE = 7
 READS = 40
 WARM = 16
 STATISTICS_SECONDS = 2.0  # until the server shows what its sessions have counted
-PAO_PARTS = ("web", "worker", "relay")
 BESIDE = ("database", "sqs", "sandbox")
 FLOORS = {"sql": "SQL queue", "sqs": "bare boto3"}
 
@@ -50,8 +48,6 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__.splitlines()[0])
     parser.add_argument("--requests", type=int, default=200)
     options = parser.parse_args(arguments)
-    for name in ("DATABASE_URL", "SQS_ENDPOINT_URL", "PAO_QUEUE_NAME", "PAO_JIRA_URL"):
-        os.environ.pop(name, None)
     with stack(DIRECTORY, {}) as made:
         made.start_parts()
         floors = [_floor(made, kind, options.requests) for kind in FLOORS]

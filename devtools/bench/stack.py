@@ -1,5 +1,6 @@
 """PAO as the image runs it in production, and the floors beside it: processes that are started, and what they use."""
 
+import os
 import secrets
 import shutil
 import sys
@@ -11,17 +12,19 @@ from pathlib import Path
 import psutil
 
 from devtools import repository
-from devtools.parts import READY_SECONDS, Deployment
+from devtools.parts import READY_SECONDS, SERVING, Deployment
 from devtools.processes import Managed, Supervisor, free_port, wait_for_http
 
-ENTRY = "bench-three-tickets"
-ENTRY_FILE = Path(__file__).with_name("entry.yaml")
+ENTRY, ENTRY_ONE = "bench-three-tickets", "bench-one-ticket"
+ENTRY_FILES = {ENTRY: Path(__file__).with_name("entry.yaml"), ENTRY_ONE: Path(__file__).with_name("entry_one.yaml")}
 WEB_PROCESSES = 2  # as the image has it
 CONCURRENCY = 4
+PAO_PARTS = ("web", "worker", "relay")
 # What the demo shortens is as in production here.
 PRODUCTION: Mapping[str, str] = {
     "DEBUG": "false",
     "PAO_AUTH": "session",
+    "PYTHONWARNINGS": "ignore:No directory at",  # nobody has collected the static files here
     "PAO_BEHIND_TLS_PROXY": "true",
     "PAO_LOG_FORMAT": "json",
     "PAO_QUEUE_VISIBILITY_SECONDS": "60",
@@ -53,44 +56,45 @@ class Used:
 class Stack:
     """A deployment with production settings, whose parts are known by name."""
 
-    def __init__(self, deployment: Deployment, settings: Mapping[str, str]) -> None:
+    def __init__(self, deployment: Deployment, settings: Mapping[str, str], *, durable: bool) -> None:
         self.deployment = deployment
         self._settings = settings
+        self._durable = durable
         self._parts: dict[str, list[int]] = {}
         self._processes: dict[str, Managed] = {}
 
     def start_parts(self) -> None:
         """Start database, queue and sandbox, and prepare schema, queues, people and catalog."""
         made = self.deployment
-        made.start_database()
+        made.start_database(durable=self._durable)
         self._note("database", made.postgres.pid if made.postgres else None)
         queue, sandbox = made.start_queue(free_port()), made.start_sandbox(free_port())
         self._note("sqs", queue.pid if queue else None)
         self._note("sandbox", sandbox.pid)
         source = repository.make(made.directory / "catalog-repository", made.sandbox)
-        made.environment["PAO_CATALOG_REPOSITORY"] = str(_with_entry(source))
+        made.environment["PAO_CATALOG_REPOSITORY"] = str(_with_entries(source))
         made.environment |= {**PRODUCTION, "SECRET_KEY": secrets.token_urlsafe(64), **self._settings}
         made.prepare(catalog=True)
 
-    def start_pao(self) -> str:
+    def start_pao(self, concurrency: int = CONCURRENCY) -> str:
         """Start relay, worker and web as the words of the image do; return PAO's address."""
         made = self.deployment
         port = free_port()
         address = f"http://127.0.0.1:{port}"
         made.environment |= {"PAO_BIND": f"127.0.0.1:{port}", "PAO_PUBLIC_URL": address.replace("http:", "https:")}
-        self._note("relay", made.start_relay().pid)
-        self._note("worker", self.start_worker().pid)
-        argv = [sys.executable, "-m", "gunicorn", "pao.wsgi", "--bind", f"127.0.0.1:{port}"]
+        self._keep(made.start_relay())
+        self.start_worker(concurrency=concurrency)
+        argv = [sys.executable, "-m", "gunicorn", *SERVING, "--bind", f"127.0.0.1:{port}"]
         argv += ["--workers", str(WEB_PROCESSES), "--threads", "8", "--graceful-timeout", "5", "--access-logfile", "-"]
         web = made.start("web", argv)
-        self._note("web", web.pid)
+        self._keep(web)
         wait_for_http(f"{address}/health", READY_SECONDS, web)
         return address
 
     def start_worker(self, name: str = "worker", concurrency: int = CONCURRENCY) -> Managed:
         """Start a worker as the image does."""
         argv = [sys.executable, "-m", "celery", "-A", "pao", "worker", "--loglevel", "INFO"]
-        return self.deployment.start(name, argv, PAO_WORKER_CONCURRENCY=str(concurrency))
+        return self._keep(self.deployment.start(name, argv, PAO_WORKER_CONCURRENCY=str(concurrency)))
 
     def start_floor(self, kind: str) -> str:
         """Start a floor's two processes; return its address."""
@@ -98,8 +102,7 @@ class Stack:
         for role in ("web", "worker"):
             argv = [sys.executable, "-m", "devtools.bench.floors", kind, role, str(port)]
             managed = self.deployment.start(f"{kind}-{role}", argv)
-            self._note(f"{kind}-{role}", managed.pid)
-            self._processes[f"{kind}-{role}"] = managed
+            self._keep(managed)
             if role == "web":
                 wait_for_http(f"http://127.0.0.1:{port}/health", READY_SECONDS, managed)
         return f"http://127.0.0.1:{port}"
@@ -110,6 +113,11 @@ class Stack:
             self._processes.pop(name).stop()
             self._parts.pop(name)
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The names of everything that runs."""
+        return tuple(self._parts)
+
     def used(self) -> Used:
         """Return the CPU seconds that every part has used so far, ended children included."""
         return Used({part: sum(map(_cpu, pids)) for part, pids in self._parts.items()})
@@ -119,19 +127,30 @@ class Stack:
         family = [process for part in parts for pid in self._parts[part] for process in _family(pid)]
         return sum(process.memory_full_info().pss for process in family) / 2**20
 
+    def _keep(self, managed: Managed) -> Managed:
+        self._note(managed.name, managed.pid)
+        self._processes[managed.name] = managed
+        return managed
+
     def _note(self, part: str, pid: int | None) -> None:
         if pid is not None:
             self._parts.setdefault(part, []).append(pid)
 
 
 @contextmanager
-def stack(directory: Path, settings: Mapping[str, str]) -> Iterator[Stack]:
-    """Give a stack that begins with nothing in `directory`; everything it started is ended afterwards."""
+def stack(directory: Path, settings: Mapping[str, str], *, durable: bool = True) -> Iterator[Stack]:
+    """Give a stack that begins with nothing in `directory`; everything it started is ended afterwards.
+
+    What must fill tables quickly gives up the database's safety at a power cut, and measures no writes. Whatever real
+    database, queue or JIRA the environment names is left alone.
+    """
+    for name in ("DATABASE_URL", "SQS_ENDPOINT_URL", "PAO_QUEUE_NAME", "PAO_JIRA_URL"):
+        os.environ.pop(name, None)
     shutil.rmtree(directory, ignore_errors=True)
     with Supervisor(directory / "logs") as supervisor:
         deployment = Deployment(directory, supervisor, {"PAO_FORCE_MANUAL": "true"})
         try:
-            yield Stack(deployment, settings)
+            yield Stack(deployment, settings, durable=durable)
         finally:
             deployment.stop()
 
@@ -146,9 +165,11 @@ def _cpu(pid: int) -> float:
     return float(sum(one.user + one.system + one.children_user + one.children_system for one in times))
 
 
-def _with_entry(source: Path) -> Path:
-    """Commit the document that is measured to the demo's catalog."""
-    (source / "catalog" / "compute").mkdir(parents=True, exist_ok=True)
-    shutil.copy(ENTRY_FILE, source / "catalog" / "compute" / f"{ENTRY}.yaml")
+def _with_entries(source: Path) -> Path:
+    """Commit the documents that are measured to the demo's catalog."""
+    folder = source / "catalog" / "compute"
+    folder.mkdir(parents=True, exist_ok=True)
+    for entry, file in ENTRY_FILES.items():
+        shutil.copy(file, folder / f"{entry}.yaml")
     repository.commit(source, "What bench measures")
     return source
