@@ -15,7 +15,7 @@ from django.db.models.fields.json import KT
 from pao.core.context import Principal
 from pao.core.errors import Conflict, PaoError, RequestNotFound
 from requests_app.abort import abort
-from requests_app.domain.states import TASK_HALTED, RequestEvent
+from requests_app.domain.states import TASK_HALTED, RequestEvent, RequestState
 from requests_app.escalate import escalate
 from requests_app.models import FulfillmentTask, ResourceRequest
 from requests_app.retry import retry
@@ -90,7 +90,9 @@ def halted_tasks(tenant: str, code: str) -> QuerySet[FulfillmentTask]:
 
 
 def _halted(tenant: str) -> QuerySet[FulfillmentTask]:
-    return FulfillmentTask.objects.filter(tenant=tenant, state__in=TASK_HALTED)
+    # Of an aborted request nothing is decided any more, and one under way goes on first.
+    waits_for_people = {"resource_request__state": RequestState.FAILED}
+    return FulfillmentTask.objects.filter(tenant=tenant, state__in=TASK_HALTED, **waits_for_people)
 
 
 def _tried(request_id: uuid.UUID, act: Callable[..., ResourceRequest], *, by: Principal, reason: str) -> Done:

@@ -57,6 +57,10 @@ def stuck_otherwise(task: FulfillmentTask) -> None:
     progress.mark_stuck(task.pk, 1, reason=LOST_TOO_OFTEN)
 
 
+def sent_again(task: FulfillmentTask) -> None:
+    assert progress.send_again(task.pk, 1, sends=1, most_sends=5)
+
+
 def nothing(_: FulfillmentTask) -> None:
     """Nothing else happened."""
 
@@ -98,6 +102,19 @@ def test_the_cause_is_what_the_ledger_shows(
     assert words in told.explanation
     assert step in told.next_step
     assert (told.explanation[-1], told.next_step[-1]) == (".", ".")
+
+
+def test_an_older_copy_of_a_message_that_was_sent_again_takes_nothing_from_the_newer(
+    request_of_one: ResourceRequest,
+) -> None:
+    task = task_of(request_of_one)
+    sent_again(task)
+    told = take_in(letter(task, deduplication_id=f"{task.pk}:1:1"))
+    assert told is not None
+    assert (told.cause, states(request_of_one)) == ("MOVED_ON", ["queued"])
+
+    take_in(letter(task, message_id="m2", deduplication_id=f"{task.pk}:1:2"))
+    assert states(request_of_one) == ["stuck"]
 
 
 def test_a_letter_without_a_job_says_all_itself(request_of_one: ResourceRequest) -> None:

@@ -10,10 +10,13 @@ from pytest_django import DjangoAssertNumQueries
 
 from pao.audit.models import AuditEvent
 from pao.core.errors import CallRefused, ConnectFailed, OutcomeUnknown
+from requests_app import progress
+from requests_app.abort import abort
+from requests_app.domain.reasons import Reason
 from requests_app.models import ResourceRequest
 from tests.factories import item, principal, serve, serve_stack, submitted
 from tests.requests_app.admin.conftest import Staff
-from tests.requests_app.ledger import escalated_stack, everything_stored
+from tests.requests_app.ledger import claimed, escalated_stack, everything_stored
 from tests.requests_app.steps import fail_next
 
 pytestmark = pytest.mark.django_db
@@ -60,6 +63,15 @@ def test_causes_are_counted_and_lead_to_their_tasks_and_requests(catalog: None, 
     _, tasks_url, requests_url = page.context["causes"][0]
     assert len(client.get(tasks_url).context["cl"].result_list) == 2
     assert len(client.get(requests_url).context["cl"].result_list) == 2
+
+
+def test_what_failed_after_an_abort_waits_for_nobody(catalog: None, staff: Staff) -> None:
+    request = submitted("database-small-test")
+    lease = claimed(request.tasks.get())
+    abort(resource_request_id=request.pk, by=principal("requester"))
+    assert progress.fail(lease, reason=Reason("CALL_REFUSED", "JIRA says no.", "Look."))
+
+    assert list(staff("operator").get(reverse(PAGE)).context["causes"]) == []
 
 
 def test_nothing_waits(staff: Staff) -> None:
