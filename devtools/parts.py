@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STATE = Path(os.environ.get("PAO_STATE", ROOT / ".pao"))
 REMEMBERED = STATE / "deployment.json"
 SANDBOX_PORT = 8093
+REPOSITORY = "example/applications"
 SQS_PORT = 9324
 WEB_PORT = 8000
 READY_SECONDS = 30.0
@@ -78,18 +79,22 @@ class Deployment:
         return managed
 
     def start_sandbox(self, port: int = SANDBOX_PORT) -> Managed:
-        """Start the sandbox of JIRA and of a REST platform.
+        """Start the sandbox of JIRA, of GitHub with the repository of the starter's commits, and of a REST platform.
 
-        With PAO_JIRA_URL given, tickets go there, and the sandbox only plays the platform.
+        With PAO_JIRA_URL given, tickets go there; with PAO_GITHUB_TOKEN given, commits go where PAO_GITHUB_URL says.
         """
         port = _port(port)
-        argv = [sys.executable, "-m", "devtools.sandbox", "--port", str(port)]
+        argv = [sys.executable, "-m", "devtools.sandbox", "--port", str(port), "--repository", REPOSITORY]
         managed = self.start("sandbox", [*argv, "--data", str(self.directory / "sandbox.sqlite3")])
         address = self.sandbox = f"http://127.0.0.1:{port}"
         wait_for_http(f"{address}/_sandbox/health", READY_SECONDS, managed)
         self.environment["PAO_REST_ALLOWED_TARGETS"] = f"{address}/platform/"
         if "PAO_JIRA_URL" not in os.environ:
             self.environment |= {"PAO_JIRA_URL": address, "PAO_JIRA_USER": "pao", "PAO_JIRA_TOKEN": "sandbox"}
+        if "PAO_GITHUB_TOKEN" not in os.environ:
+            allowed = f"{REPOSITORY.partition('/')[0]}/*"
+            self.environment |= {"PAO_GITHUB_URL": address, "PAO_GITHUB_TOKEN": "sandbox"}
+            self.environment |= {"PAO_GIT_REPOSITORIES": allowed}
         return managed
 
     def start_web(self, name: str = "web", port: int = WEB_PORT, **settings: str) -> Managed:

@@ -47,6 +47,17 @@ def rest(url: str = "http://127.0.0.1:9/platform/databases", **more: Any) -> dic
     return {"type": "rest-api", "config": {"endpoint": {"url": url, "method": "POST"}, "body": body}, **more}
 
 
+def commit(repository: str = "acme/infrastructure", **more: Any) -> dict[str, Any]:
+    """Return a git-commit action that adds one file on a branch, both named as the request."""
+    file = {
+        "path": "databases/{{.current.name}}.yaml",
+        "operation": "create",
+        "contentTemplate": "name: {{.current.name}}\n",
+    }
+    config = {"repository": repository, "branch": "pao/{{.current.name}}", "files": [file]}
+    return {"type": "git-commit", "config": {**config, "commitMessage": "Add {{.current.name}}", **more}}
+
+
 def item(
     item_id: str = "database-small-test",
     *,

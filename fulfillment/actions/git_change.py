@@ -14,6 +14,7 @@ from pao.clients.jira_text import one_line
 Operation = Literal["create", "update", "delete"]
 LONGEST_TITLE = 255
 LONGEST_BODY = 60_000
+_MARK = "PAO-Task: "
 _TRAILER = re.compile(r"[A-Za-z][A-Za-z0-9-]*: \S.*")
 _OF_PULL_REQUEST = ("pullRequestTitle", "pullRequestBody", "assignees", "reviewers", "mergeStrategy")
 _KEYS = frozenset({"repository", "branch", "files", "commitMessage", "createPullRequest", *_OF_PULL_REQUEST})
@@ -94,8 +95,12 @@ class Change:
 
 
 def carries(text: str, context: Context) -> bool:
-    """Whether a message, or a pull request's text, carries the mark of this task."""
-    return f"PAO-Task: {context.task_id}" in (line.strip() for line in text.splitlines())
+    """Whether a message, or a pull request's text, carries the mark of this task: the last one, for PAO writes it last.
+
+    Whatever stands before may hold values of a form, and those may name any task.
+    """
+    marks = [line.strip() for line in text.splitlines() if line.startswith(_MARK)]
+    return bool(marks) and marks[-1] == f"{_MARK}{context.task_id}"
 
 
 def _trailers(context: Context) -> str:

@@ -136,6 +136,9 @@ def running_stack(directory: Path) -> Iterator[Stack]:
                 "PAO_JIRA_USER": "pao",
                 "PAO_JIRA_TOKEN": "sandbox",
                 "PAO_REST_ALLOWED_TARGETS": f"{outside}/platform/",
+                "PAO_GITHUB_URL": outside,
+                "PAO_GITHUB_TOKEN": "sandbox",
+                "PAO_GIT_REPOSITORIES": "acme/*",
                 "PAO_CATALOG_REPOSITORY": str(repository.make(directory / "catalog", outside)),
             }
             deployment = Deployment(directory, supervisor, settings)

@@ -654,6 +654,19 @@ def test_values_stay_in_their_places(
     assert sandbox.store.ledger(marker="pao-task-00000000-0000-0000-0000-000000000000") == []
 
 
+def test_a_value_that_names_a_task_adopts_nothing_for_it(
+    action: GitCommit, sandbox: Sandbox, repository: Repository, journal: MemoryJournal
+) -> None:
+    """Another request's text names this task, on the same branch; this task commits nevertheless."""
+    here = context(journal, attempt=2)
+    mark = f"PAO-Task: {here.task_id}"
+    theirs = changed(files=[file("theirs.txt", "t")], commitMessage=f"Add\n\n{mark}", createPullRequest=True)
+    action.run(theirs | {"pullRequestBody": mark}, context(MemoryJournal()))
+    action.run(changed(files=[file("ours.txt", "o")]), here)
+    assert {"theirs.txt", "ours.txt"} <= listed(repository, "pao/orders")
+    assert effects(sandbox, here) == ["push"]
+
+
 @pytest.mark.parametrize("path", ["../up.txt", "a/../../b", ".git/config", "/abs", "a//b", "a/./b"])
 def test_a_path_that_leaves_the_repository_is_refused_by_github_too(
     action: GitCommit, sandbox: Sandbox, journal: MemoryJournal, path: str
