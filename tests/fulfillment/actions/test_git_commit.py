@@ -332,6 +332,7 @@ KILLS += [(step, "after", "person") for step in (COMMIT, PULL, MERGE)]
 def test_a_killed_worker_leaves_one_commit_and_one_pull_request(
     action: GitCommit, sandbox: Sandbox, repository: Repository, step: str, moment: str, settled_by: str
 ) -> None:
+    """F38, F39, F51: whatever the first worker had done, the second goes on from it."""
     config = changed(PULL_REQUEST, mergeStrategy="squash")
     results: dict[str, dict[str, Any]] = {}
     here = context(DyingJournal(step, moment, results))
