@@ -79,7 +79,7 @@ class Deployment:
         return managed
 
     def start_sandbox(self, port: int = SANDBOX_PORT) -> Managed:
-        """Start the sandbox of JIRA, of GitHub with the repository of the starter's commits, and of a REST platform.
+        """Start the sandbox: two JIRAs (the second is the instance `dc`), GitHub with the starter's repository, a platform.
 
         With PAO_JIRA_URL given, tickets go there; with PAO_GITHUB_TOKEN given, commits go where PAO_GITHUB_URL says.
         """
@@ -91,6 +91,9 @@ class Deployment:
         self.environment["PAO_REST_ALLOWED_TARGETS"] = f"{address}/platform/"
         if "PAO_JIRA_URL" not in os.environ:
             self.environment |= {"PAO_JIRA_URL": address, "PAO_JIRA_USER": "pao", "PAO_JIRA_TOKEN": "sandbox"}
+            data_center = {"URL": f"{address}/dc", "API_VERSION": "2", "TOKEN": "sandbox"}
+            self.environment |= {f"PAO_JIRA_DC_{name}": value for name, value in data_center.items()}
+            self.environment.setdefault("PAO_JIRA_INSTANCES", "dc")
         if "PAO_GITHUB_TOKEN" not in os.environ:
             allowed = f"{REPOSITORY.partition('/')[0]}/*"
             self.environment |= {"PAO_GITHUB_URL": address, "PAO_GITHUB_TOKEN": "sandbox"}

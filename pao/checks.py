@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 
+from pao.settings_jira import prefix_of
+
 LEAST_SECRET = 50
 LEAST_DIFFERENT = 10
 LEAST_WEBHOOK_SECRET = 16
@@ -78,12 +80,39 @@ def public_url_is_public(**_scope: Any) -> list[CheckMessage]:
 @register(Tags.security)
 def webhook_secrets_are_secrets(**_scope: Any) -> list[CheckMessage]:
     """Without DEBUG no secret of a webhook is empty or short (E007): whoever guesses it can start syncs (B69)."""
-    weak = any(len(secret) < LEAST_WEBHOOK_SECRET for secret in settings.PAO_GITHUB_WEBHOOK_SECRETS)
-    if settings.DEBUG or not weak:
-        return []
-    message = f"PAO_GITHUB_WEBHOOK_SECRETS holds a secret of fewer than {LEAST_WEBHOOK_SECRET} characters, or none."
     hint = "Set it to long random secrets, or leave it out: without it PAO takes no deliveries."
-    return [Error(message, hint=hint, id="pao.E007")]
+    return [
+        Error(
+            f"{name} holds a secret of fewer than {LEAST_WEBHOOK_SECRET} characters, or none.", hint=hint, id="pao.E007"
+        )
+        for name in ("PAO_GITHUB_WEBHOOK_SECRETS", "PAO_JIRA_WEBHOOK_SECRETS")
+        if not settings.DEBUG and any(len(secret) < LEAST_WEBHOOK_SECRET for secret in getattr(settings, name))
+    ]
+
+
+@register(Tags.security)
+def jira_is_reached_safely(**_scope: Any) -> list[CheckMessage]:
+    """Without DEBUG every JIRA is asked over https (E008): each call carries what PAO signs in with."""
+    addresses = {"PAO_JIRA_URL": settings.PAO_JIRA_URL}
+    for name, instance in settings.PAO_JIRA_INSTANCES.items():
+        prefix = prefix_of(name)
+        addresses |= {f"{prefix}URL": instance.url, f"{prefix}TOKEN_URL": instance.token_url}
+    hint = "Set it to an https address; what leads to this machine alone may be http."
+    return [
+        Error(f"{name} is {address}: credentials would travel in the clear.", hint=hint, id="pao.E008")
+        for name, address in addresses.items()
+        if not settings.DEBUG and address.startswith("http:") and not _is_this_machine(urlsplit(address).hostname or "")
+    ]
+
+
+@register(Tags.security)
+def projects_have_one_jira(**_scope: Any) -> list[CheckMessage]:
+    """No project is routed to two instances of JIRA (E009): only the first would get tickets."""
+    routed = [key for instance in settings.PAO_JIRA_INSTANCES.values() for key in instance.projects]
+    twice = sorted({key for key in routed if routed.count(key) > 1})
+    message = f"Tickets of {', '.join(twice)} are routed to more than one JIRA."
+    hint = "Name a project in the PROJECTS of one instance."
+    return [Error(message, hint=hint, id="pao.E009")] if twice else []
 
 
 def _is_this_machine(host: str) -> bool:

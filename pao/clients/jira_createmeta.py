@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pao.clients.jira_connection import JiraConnection
-from pao.clients.jira_fields import INVALID_FIELD, Field, knows
+from pao.clients.jira_fields import Field, knows
 from pao.core import clock
 from pao.core.errors import ActionFailed, CallRefused, ConnectFailed
 
@@ -88,7 +88,7 @@ def _asked(connection: JiraConnection, project: str, issue_type: str, not_after:
         names = ", ".join(str(one.get("name")) for one in types) or "none that PAO's user may create"
         raise ActionFailed(
             f"The project {project} has no issue type {issue_type!r}; it has: {names}. Nothing was created.",
-            code=INVALID_FIELD,
+            code="INVALID_FIELD",
             path="ticket.issueType",
         )
     identifier = quote(str(chosen[0].get("id", "")), safe="")

@@ -14,7 +14,6 @@ from typing import Any
 from pao.clients.jira_text import TextRun, one_line, to_adf, to_wiki
 from pao.core.errors import ActionFailed
 
-INVALID_FIELD = "INVALID_FIELD"
 OWN_FIELDS = frozenset({"project", "issuetype", "summary", "description", "priority", "labels"})
 """What PAO writes itself: no custom value ever replaces it (R6)."""
 MOST_NAMED = 12
@@ -109,7 +108,7 @@ def _near(said: str, known: Sequence[str]) -> str:
 def _failure(name: str, problem: str) -> ActionFailed:
     return ActionFailed(
         f"The ticket's fields cannot be used: {problem} Nothing was created.",
-        code=INVALID_FIELD,
+        code="INVALID_FIELD",
         path=f"ticket.customFields.{name}",
     )
 

@@ -8,11 +8,14 @@ from django.test import override_settings
 
 from pao.checks import (
     hosts_are_named,
+    jira_is_reached_safely,
+    projects_have_one_jira,
     public_url_is_public,
     secret_key_is_safe,
     sign_in_is_safe,
     webhook_secrets_are_secrets,
 )
+from pao.settings_jira import JiraInstance
 
 GOOD_KEY = "q3#vR8!tLw2$xK9@bN5%mJ7^hG1&dF4*sA6(pZ0)cY-uE+oI=rT"
 SAFE: dict[str, Any] = {
@@ -23,6 +26,9 @@ SAFE: dict[str, Any] = {
     "SECRET_KEY": GOOD_KEY,
     "ALLOWED_HOSTS": ["pao.example"],
     "PAO_GITHUB_WEBHOOK_SECRETS": [],
+    "PAO_JIRA_WEBHOOK_SECRETS": [],
+    "PAO_JIRA_URL": "https://jira.example",
+    "PAO_JIRA_INSTANCES": {},
 }
 DEVELOPMENT: dict[str, Any] = {
     "DEBUG": True,
@@ -32,7 +38,15 @@ DEVELOPMENT: dict[str, Any] = {
     "SECRET_KEY": "short",
     "ALLOWED_HOSTS": ["*"],
     "PAO_GITHUB_WEBHOOK_SECRETS": ["short"],
+    "PAO_JIRA_WEBHOOK_SECRETS": ["short"],
+    "PAO_JIRA_URL": "http://jira.example",
+    "PAO_JIRA_INSTANCES": {},
 }
+
+
+def jira(name: str, url: str, *projects: str, token_url: str = "") -> JiraInstance:
+    """Return an instance."""
+    return JiraInstance(name, url, "3", "u", "t", "Task", token_url=token_url, projects=projects)
 
 
 def found(**changes: Any) -> list[str | None]:
@@ -44,6 +58,8 @@ def found(**changes: Any) -> list[str | None]:
             hosts_are_named,
             public_url_is_public,
             webhook_secrets_are_secrets,
+            jira_is_reached_safely,
+            projects_have_one_jira,
         )
         return [message.id for check in checks for message in check()]
 
@@ -69,6 +85,25 @@ def found(**changes: Any) -> list[str | None]:
         (SAFE, {"PAO_GITHUB_WEBHOOK_SECRETS": [""]}, ["pao.E007"]),  # set to nothing: B69
         (SAFE, {"PAO_GITHUB_WEBHOOK_SECRETS": ["0123456789abcdef", ""]}, ["pao.E007"]),
         (SAFE, {"PAO_GITHUB_WEBHOOK_SECRETS": ["0123456789abcde"]}, ["pao.E007"]),
+        (SAFE, {"PAO_JIRA_WEBHOOK_SECRETS": ["short"]}, ["pao.E007"]),
+        (SAFE, {"PAO_JIRA_URL": "http://jira.example"}, ["pao.E008"]),
+        (SAFE, {"PAO_JIRA_URL": "http://127.0.0.1:8090"}, []),
+        (SAFE, {"PAO_JIRA_INSTANCES": {"dc": jira("dc", "http://dc.example")}}, ["pao.E008"]),
+        (
+            SAFE,
+            {"PAO_JIRA_INSTANCES": {"dc": jira("dc", "https://dc.example", token_url="http://id.example")}},
+            ["pao.E008"],
+        ),
+        (
+            SAFE,
+            {
+                "PAO_JIRA_INSTANCES": {
+                    "dc": jira("dc", "https://dc.example", "OPS", "DBA"),
+                    "cloud": jira("cloud", "https://cloud.example", "DBA"),
+                }
+            },
+            ["pao.E009"],
+        ),
         (SAFE, {"PAO_PUBLIC_URL": "http://pao.example"}, ["pao.E005"]),
         (SAFE, {"PAO_PUBLIC_URL": "http://127.0.0.1:8000"}, ["pao.E005"]),  # the default
         (SAFE, {"PAO_PUBLIC_URL": "https://localhost"}, ["pao.E005"]),
