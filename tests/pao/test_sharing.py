@@ -38,7 +38,12 @@ def test_a_worker_shares_before_it_forks() -> None:
 
 def test_the_web_server_loads_every_view_before_it_forks(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(serving, "get_resolver", lambda: asked.append(get_resolver()) or get_resolver())
+
+    def resolver() -> Any:
+        asked.append(get_resolver())
+        return asked[-1]
+
+    monkeypatch.setattr(serving, "get_resolver", resolver)
 
     serving.when_ready(None)
 
