@@ -12,7 +12,7 @@ from catalog import refresh
 from fulfillment.models import AttemptOutcome, TaskAttempt
 from queueops.drain import Diagnosis
 from queueops.models import DeadLetter, DeadLetterCause
-from requests_app import dispatch, progress
+from requests_app import dispatch, rescue
 from requests_app.domain.reasons import DEAD_LETTERED, NEVER_TAKEN
 from requests_app.domain.states import TaskState
 from requests_app.models import FulfillmentTask
@@ -51,7 +51,7 @@ def _of_task(letter: DeadLetter) -> Diagnosis:
             "It has the name of our job, and arguments that PAO never writes.",
             "Find out who writes to the queue, then discard it. Nothing runs because of it.",
         )
-    progress.mark_stuck(task_id, attempt, reason=DEAD_LETTERED, message=letter.deduplication_id)
+    rescue.mark_stuck(task_id, attempt, reason=DEAD_LETTERED, message=letter.deduplication_id)
     task = FulfillmentTask.objects.filter(pk=task_id).only("state", "state_reason", "attempt").first()
     if task is None:
         return Diagnosis(

@@ -21,7 +21,7 @@ from fulfillment.recovery import take_back
 from pao.core.errors import QueueUnavailable
 from queueops import sqs
 from queueops.models import OutboxMessage
-from requests_app import progress, standstill
+from requests_app import rescue, standstill
 from requests_app.models import FulfillmentTask
 
 MOST_SENDS = 5
@@ -93,7 +93,7 @@ def _expired() -> list[tuple[uuid.UUID, int]]:
 
 
 def _send_again(task_id: uuid.UUID, attempt: int, sends: int) -> bool:
-    return progress.send_again(task_id, attempt, sends=sends, most_sends=MOST_SENDS)
+    return rescue.send_again(task_id, attempt, sends=sends, most_sends=MOST_SENDS)
 
 
 def _lost_messages() -> list[tuple[uuid.UUID, int, int]]:

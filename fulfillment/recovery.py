@@ -6,13 +6,13 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from fulfillment.models import AttemptOutcome, TaskAttempt
-from requests_app import progress
+from requests_app import rescue
 
 
 def take_back(task_id: uuid.UUID, attempt: int) -> bool:
     """Queue the task again when its lease has run out, and close the lost attempt; return whether it was so."""
     with transaction.atomic():
-        if not progress.recover(task_id, attempt):
+        if not rescue.recover(task_id, attempt):
             return False
         TaskAttempt.objects.filter(task_id=task_id, number=attempt, outcome=AttemptOutcome.RUNNING).update(
             outcome=AttemptOutcome.LOST, finished_at=Now()

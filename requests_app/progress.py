@@ -1,4 +1,4 @@
-"""The verbs of workers and of the reaper: start, mark the call, complete, skip, fail, suspend, recover, stick.
+"""The verbs of workers: start, mark the call, complete, skip, fail, suspend, give back.
 
 Each is one transaction under the lock of the request, and compares before it sets: the task must be at the attempt,
 and with the worker, that the caller believes (F22, F33, F53). What comes too late changes nothing but the log.
@@ -7,7 +7,7 @@ and with the worker, that the caller believes (F22, F33, F53). What comes too la
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import Enum
 from typing import Any
 
@@ -31,7 +31,6 @@ from requests_app.domain.states import (
 from requests_app.domain.waits import Wait
 from requests_app.models import FulfillmentTask, LogLevel, Origin, ResourceRequest
 
-MOST_LOSSES = 3
 _LIVE = {TaskState.QUEUED, TaskState.PROCESSING}
 _WHY_UNDER_WAY = {RequestState.PROCESSING: reasons.STARTED, RequestState.ESCALATED: reasons.ESCALATED}
 
@@ -63,11 +62,11 @@ def start(lease: Lease) -> Claim:
     """
     try:
         with transitions.locked(savepoint=False, tasks__id=lease.task_id) as (request, tasks):
-            task = _find(tasks, lease.task_id)
+            task = find(tasks, lease.task_id)
             if task.attempt != lease.attempt or task.state != TaskState.QUEUED:
                 return Claim.MOVED_ON
             if request.state not in REQUEST_ACTIVE:
-                return _turn_away(request, task)
+                return turn_away(request, task)
             if request.state not in _WHY_UNDER_WAY:
                 transitions.move_request(request, RequestEvent.START, reason=reasons.STARTED, by=SYSTEM)
             elif request.state_reason.get("code") == reasons.CIRCUIT_OPEN:
@@ -94,7 +93,7 @@ def mark_calling(lease: Lease) -> None:
     request has and nothing was called yet; what has begun to call is finished, for its references must be listed (F36).
     """
     with transitions.locked(savepoint=False, tasks__id=lease.task_id) as (request, tasks):
-        task = _find(tasks, lease.task_id)
+        task = find(tasks, lease.task_id)
         if not _holds(lease, task) or (request.state not in REQUEST_ACTIVE and not task.calling):
             raise LeaseLost(f"{task} is {task.state} at attempt {task.attempt}, its request {request.state}.")
         if not task.calling:
@@ -115,7 +114,7 @@ def complete(
     Return False, changing nothing but the log, when the task has moved on.
     """
     with transitions.locked(savepoint=False, tasks__id=lease.task_id) as (request, tasks):
-        task = _find(tasks, lease.task_id)
+        task = find(tasks, lease.task_id)
         if not _holds(lease, task):
             return _stored_before(lease, task, TaskState.COMPLETED) or _log_late(task, lease, references)
         transitions.move_task(
@@ -142,7 +141,7 @@ def skip(lease: Lease, *, reason: Reason, with_component: bool = False) -> bool:
     `with_component` skips the later tasks of its component, too. Return False when the task has moved on.
     """
     with transitions.locked(savepoint=False, tasks__id=lease.task_id) as (request, tasks):
-        task = _find(tasks, lease.task_id)
+        task = find(tasks, lease.task_id)
         if not _holds(lease, task):
             return _stored_before(lease, task, TaskState.SKIPPED) or _log_late(task, lease, ())
         later = [
@@ -158,7 +157,7 @@ def skip(lease: Lease, *, reason: Reason, with_component: bool = False) -> bool:
 def fail(lease: Lease, *, reason: Reason, references: Sequence[Mapping[str, str]] = ()) -> bool:
     """Record a failed task and halt its request; a person decides. Return False when the task has moved on."""
     with transitions.locked(savepoint=False, tasks__id=lease.task_id) as (request, tasks):
-        task = _find(tasks, lease.task_id)
+        task = find(tasks, lease.task_id)
         if not _holds(lease, task):
             return _stored_before(lease, task, TaskState.FAILED) or _log_late(task, lease, references)
         kept = list(references) or task.references
@@ -173,7 +172,7 @@ def suspend(lease: Lease, *, wait: Wait, references: Sequence[Mapping[str, str]]
     A task whose request was aborted meanwhile is skipped instead. Return False when the task has moved on.
     """
     with transitions.locked(savepoint=False, tasks__id=lease.task_id) as (request, tasks):
-        task = _find(tasks, lease.task_id)
+        task = find(tasks, lease.task_id)
         if not _holds(lease, task):
             return _stored_before(lease, task, TaskState.WAITING) or _log_late(task, lease, references)
         kept = list(references) or task.references
@@ -215,82 +214,11 @@ def give_back(lease: Lease) -> bool:
     there was nothing to give back.
     """
     with transitions.locked(savepoint=False, tasks__id=lease.task_id) as (request, tasks):
-        task = _find(tasks, lease.task_id)
+        task = find(tasks, lease.task_id)
         if not _holds(lease, task) or task.calling or request.state in REQUEST_ACTIVE:
             return False
-        _release(request, task, reasons.REQUEST_HALTED)
-        _turn_away(request, task)
-    return True
-
-
-def recover(task_id: uuid.UUID, attempt: int) -> bool:
-    """Take a task from a worker whose lease has run out, by the database's clock (R5), and queue it again.
-
-    The next attempt first looks outside for what this one may have done. After `MOST_LOSSES` lost workers the task is
-    stuck instead (F70). Return False when there was nothing to recover.
-    """
-    with transitions.locked(tasks__id=task_id) as (request, tasks):
-        task = _find(tasks, task_id)
-        expired = FulfillmentTask.objects.filter(pk=task_id, lease_expires_at__lt=Now()).exists()
-        if task.attempt != attempt or task.state != TaskState.PROCESSING or not expired:
-            return False
-        losses = task.losses + 1
-        wakes_until = _wakes_until(task)
-        lost = f"{task}: {reasons.WORKER_LOST.sentence}"
-        loglines.add(task, lost, level=LogLevel.WARNING, losses=losses)
-        if request.state == RequestState.ABORTED:
-            _lose_aborted(request, task, losses)
-        elif losses >= MOST_LOSSES:
-            _stick(request, task, reasons.LOST_TOO_OFTEN, losses=losses, wakes_until=wakes_until)
-        else:
-            _release(request, task, reasons.WORKER_LOST, sends=1, losses=losses, wakes_until=wakes_until)
-            dispatch.send(request, task)
-    return True
-
-
-def _wakes_until(task: FulfillmentTask) -> datetime | None:
-    """Return until when a lost worker may still make the call it had marked: two limits of an attempt after its lease.
-
-    By then its own deadline, or the hard limit of its process, has ended it, even if its clock was frozen, too (F49).
-    """
-    if not task.calling or task.lease_expires_at is None:
-        return task.wakes_until
-    return task.lease_expires_at + timedelta(seconds=2 * settings.PAO_TASK_SECONDS)
-
-
-def send_again(task_id: uuid.UUID, attempt: int, *, sends: int, most_sends: int) -> bool:
-    """Send the message of a queued task once more, for the queue has lost it (F18); stuck after `most_sends`.
-
-    Return False when the task is no longer queued at that attempt with so many sends: then another reaper was quicker.
-    """
-    with transitions.locked(tasks__id=task_id) as (request, tasks):
-        task = _find(tasks, task_id)
-        if (task.state, task.attempt, task.sends) != (TaskState.QUEUED, attempt, sends):
-            return False
-        if task.sends >= most_sends:
-            _stick(request, task, reasons.MESSAGE_LOST)
-            return True
-        task.sends += 1
-        task.queued_at = Now()
-        task.save(update_fields=["sends", "queued_at"])
-        loglines.add(task, f"{task}: its message was lost and is sent again.", level=LogLevel.WARNING)
-        dispatch.send(request, task)
-    return True
-
-
-def mark_stuck(task_id: uuid.UUID, attempt: int, *, reason: Reason, message: str = "") -> bool:
-    """Mark a queued task as stuck, for its message is dead; `message` is the id it was sent under, if that is known.
-
-    Return False when the task has moved on, or when a newer message of this attempt is on its way.
-    """
-    try:
-        with transitions.locked(tasks__id=task_id) as (request, tasks):
-            task = _find(tasks, task_id)
-            if task.attempt != attempt or task.state != TaskState.QUEUED or dispatch.is_older(message, task):
-                return False
-            _stick(request, task, reason)
-    except ResourceRequest.DoesNotExist:
-        return False
+        release(request, task, reasons.REQUEST_HALTED)
+        turn_away(request, task)
     return True
 
 
@@ -302,7 +230,8 @@ def close(request: ResourceRequest, tasks: Sequence[FulfillmentTask], *, by: Pri
         transitions.move_request(request, RequestEvent.COMPLETE, reason=reasons.ALL_DONE, by=by)
 
 
-def _find(tasks: Sequence[FulfillmentTask], task_id: uuid.UUID) -> FulfillmentTask:
+def find(tasks: Sequence[FulfillmentTask], task_id: uuid.UUID) -> FulfillmentTask:
+    """Return one task of a locked request."""
     return next(task for task in tasks if task.pk == task_id)
 
 
@@ -343,22 +272,14 @@ def _stored_before(lease: Lease, task: FulfillmentTask, state: TaskState) -> boo
     return (task.state, task.attempt) == (state, lease.attempt)
 
 
-def _release(request: ResourceRequest, task: FulfillmentTask, reason: Reason, **changes: Any) -> None:
+def release(request: ResourceRequest, task: FulfillmentTask, reason: Reason, **changes: Any) -> None:
     """Put a running task back in the queue's state, at an attempt of its own; the caller sends, or moves it on."""
     attempt = task.attempt + 1
     transitions.move_task(request, task, TaskEvent.RECOVER, reason=reason, by=SYSTEM, attempt=attempt, **changes)
 
 
-def _lose_aborted(request: ResourceRequest, task: FulfillmentTask, losses: int) -> None:
-    """End a task whose request was aborted and whose worker was lost; nothing of it runs again."""
-    if task.calling:
-        _stick(request, task, reasons.lost_after_abort(f"pao-task-{task.pk}"), losses=losses)
-    else:
-        _release(request, task, reasons.WORKER_LOST, losses=losses)
-        _turn_away(request, task)
-
-
-def _turn_away(request: ResourceRequest, task: FulfillmentTask) -> Claim:
+def turn_away(request: ResourceRequest, task: FulfillmentTask) -> Claim:
+    """End a queued task of a request that has ended, or let it wait for the person who decides; return which it was."""
     if request.state == RequestState.FAILED:
         transitions.move_task(request, task, TaskEvent.HOLD, reason=reasons.REQUEST_HALTED, by=SYSTEM)
         return Claim.PARENT_HALTED
@@ -373,11 +294,6 @@ def _ended(task: FulfillmentTask) -> Reason:
         return reasons.REQUEST_ENDED
     doubts, marker = left.unanswered + left.repeatable, f"pao-task-{task.pk}"
     return reasons.left_outside(reasons.ENDED_IN_BETWEEN, doubts=doubts, done=left.finished, marker=marker)
-
-
-def _stick(request: ResourceRequest, task: FulfillmentTask, reason: Reason, **changes: Any) -> None:
-    transitions.move_task(request, task, TaskEvent.STICK, reason=reason, by=SYSTEM, **changes)
-    halt(request, task, reason)
 
 
 def halt(request: ResourceRequest, task: FulfillmentTask, reason: Reason) -> None:

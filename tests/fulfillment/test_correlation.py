@@ -6,7 +6,7 @@ from devtools.sandbox import Sandbox
 from pao.audit.models import AuditEvent
 from pao.core.context import correlation_id
 from queueops.models import OutboxMessage
-from requests_app import progress
+from requests_app import rescue
 from requests_app.models import ResourceRequest
 from requests_app.submit import submit
 from tests.factories import item, principal, serve
@@ -43,7 +43,7 @@ def test_a_recovery_is_told_under_the_requests_own_id() -> None:
     claimed(task_of(request))
     expire_lease(task_of(request))
 
-    assert progress.recover(task_of(request).pk, 1)
+    assert rescue.recover(task_of(request).pk, 1)
 
     assert set(OutboxMessage.objects.values_list("correlation_id", flat=True)) == {"lost-call"}
     assert set(AuditEvent.objects.values_list("correlation_id", flat=True)) == {"lost-call"}

@@ -11,7 +11,7 @@ from fulfillment.dead_letters import take_in
 from fulfillment.models import TaskAttempt
 from pao.core.clock import now
 from queueops.models import DeadLetter
-from requests_app import progress
+from requests_app import rescue
 from requests_app.domain.reasons import LOST_TOO_OFTEN, MESSAGE_LOST
 from requests_app.models import FulfillmentTask, ResourceRequest
 from tests.factories import item, serve, submitted
@@ -50,15 +50,15 @@ def lost(task: FulfillmentTask) -> None:
 
 
 def lost_message(task: FulfillmentTask) -> None:
-    progress.mark_stuck(task.pk, 1, reason=MESSAGE_LOST)
+    rescue.mark_stuck(task.pk, 1, reason=MESSAGE_LOST)
 
 
 def stuck_otherwise(task: FulfillmentTask) -> None:
-    progress.mark_stuck(task.pk, 1, reason=LOST_TOO_OFTEN)
+    rescue.mark_stuck(task.pk, 1, reason=LOST_TOO_OFTEN)
 
 
 def sent_again(task: FulfillmentTask) -> None:
-    assert progress.send_again(task.pk, 1, sends=1, most_sends=5)
+    assert rescue.send_again(task.pk, 1, sends=1, most_sends=5)
 
 
 def nothing(_: FulfillmentTask) -> None:

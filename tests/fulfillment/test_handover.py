@@ -10,7 +10,7 @@ from pytest_django import Settings
 from devtools.sandbox import Sandbox
 from fulfillment.journal import TaskJournal
 from fulfillment.models import Effect
-from requests_app import progress
+from requests_app import rescue
 from requests_app.domain.reasons import DEAD_LETTERED
 from requests_app.escalate import escalate
 from requests_app.models import FulfillmentTask, ResourceRequest
@@ -82,7 +82,7 @@ def test_a_ticket_tells_what_may_have_been_done_before_its_task_was_halted_for_a
     TaskJournal(task, claimed(task)).intend("create", "create a ticket", {})
     expire_lease(task)
     run(task)
-    assert progress.mark_stuck(task.pk, 2, reason=DEAD_LETTERED)
+    assert rescue.mark_stuck(task.pk, 2, reason=DEAD_LETTERED)
     escalate(resource_request_id=request.pk, by=OPERATOR)
     run_all(request)
     told = f"It is not known whether this happened: create a ticket. Marker: pao-task-{task.pk}."

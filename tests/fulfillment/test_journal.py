@@ -6,7 +6,7 @@ from django.db import connection
 from fulfillment.journal import TaskJournal
 from fulfillment.models import Effect, EffectOutcome
 from pao.core.errors import LeaseLost
-from requests_app import progress
+from requests_app import rescue
 from requests_app.models import FulfillmentTask, LogLine
 from tests.factories import item, serve, submitted
 from tests.fulfillment.pipeline import at_once, claimed, expire_lease, lease_of, task_of
@@ -48,7 +48,7 @@ def test_an_intent_sets_the_calling_mark_and_is_told(task: FulfillmentTask, jour
 def test_without_the_lease_no_intent_is_stored(task: FulfillmentTask, journal: TaskJournal) -> None:
     """F33: so no call can follow."""
     expire_lease(task)
-    progress.recover(task.pk, 1)
+    rescue.recover(task.pk, 1)
 
     with pytest.raises(LeaseLost):
         journal.intend("create", "make it", {})

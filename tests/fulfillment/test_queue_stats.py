@@ -15,7 +15,7 @@ from pao.core.ids import first_id_at
 from queueops import stats
 from queueops.models import OutboxMessage
 from queueops.sqs import QueueCounters
-from requests_app import progress
+from requests_app import rescue
 from requests_app.domain.reasons import DEAD_LETTERED
 from requests_app.models import FulfillmentTask
 from tests.factories import serve_stack, submitted, tasks_by_component
@@ -96,7 +96,7 @@ def test_tasks_are_counted_and_the_oldest_that_waits_has_its_age() -> None:
     entry = serve_stack()
     waits, runs, died = (tasks_by_component(submitted(entry))["database"] for _ in range(3))
     claimed(runs)
-    progress.mark_stuck(died.pk, 1, reason=DEAD_LETTERED)
+    rescue.mark_stuck(died.pk, 1, reason=DEAD_LETTERED)
     queued_since(waits, 300)
     found = numbers()
     assert found["tasks"] == {"queued": 1, "processing": 1, "waiting": 0, "stuck": 1}

@@ -14,7 +14,7 @@ from fulfillment.reaper import MOST_SENDS, Reaped, look, reap
 from pao.core.errors import QueueUnavailable
 from queueops.models import OutboxMessage
 from queueops.sqs import QueueCounters
-from requests_app import progress
+from requests_app import rescue
 from requests_app.models import FulfillmentTask, ResourceRequest
 from tests.factories import item, serve, submitted
 from tests.fulfillment.pipeline import (
@@ -161,7 +161,7 @@ def test_a_reaper_that_is_killed_in_the_middle_of_a_task_leaves_it_to_the_next(m
         lease = claimed(task_of(request))
         TaskAttempt.objects.create(task=task_of(request), number=1, worker=lease.worker)
         expire_lease(task_of(request))
-    recover = progress.recover
+    recover = rescue.recover
 
     def recover_and_die(task_id: uuid.UUID, attempt: int) -> bool:
         done = recover(task_id, attempt)
@@ -170,7 +170,7 @@ def test_a_reaper_that_is_killed_in_the_middle_of_a_task_leaves_it_to_the_next(m
         return done
 
     with monkeypatch.context() as patched:
-        patched.setattr(progress, "recover", recover_and_die)
+        patched.setattr(rescue, "recover", recover_and_die)
         with pytest.raises(Killed):
             reap()
     assert sorted(FulfillmentTask.objects.values_list("attempt", "state")) == [(1, "processing"), (2, "queued")]
@@ -224,7 +224,7 @@ def test_a_task_whose_last_message_is_lost_is_stuck_within_two_leases(
 def test_every_task_that_is_stuck_has_a_cause_and_a_next_step() -> None:
     """The third lost worker, and the last lost message: each says why, and so does the request."""
     lost, silent = requests(2)
-    FulfillmentTask.objects.filter(pk=task_of(lost).pk).update(losses=progress.MOST_LOSSES - 1)
+    FulfillmentTask.objects.filter(pk=task_of(lost).pk).update(losses=rescue.MOST_LOSSES - 1)
     claimed(task_of(lost))
     expire_lease(task_of(lost))
     FulfillmentTask.objects.filter(pk=task_of(silent).pk).update(sends=MOST_SENDS)
@@ -289,14 +289,14 @@ def test_a_look_changes_nothing_and_finds_what_a_round_does() -> None:
 def test_what_cannot_be_settled_keeps_nothing_else_from_being(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = requests(2)
     overdue(first, second)
-    send_again = progress.send_again
+    send_again = rescue.send_again
 
     def fails_once(task_id: uuid.UUID, attempt: int, **more: int) -> bool:
         if task_id == task_of(first).pk:
             raise RuntimeError("a defect")
         return send_again(task_id, attempt, **more)
 
-    monkeypatch.setattr(progress, "send_again", fails_once)
+    monkeypatch.setattr(rescue, "send_again", fails_once)
 
     assert reap() == Reaped(sent_again=1)
     assert [sent_again(first), sent_again(second)] == [0, 1]

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import connection
 
 from pao.core.context import Principal
-from requests_app import progress
+from requests_app import progress, rescue
 from requests_app.abort import abort
 from requests_app.domain.reasons import Reason
 from requests_app.domain.waits import Wait
@@ -55,7 +55,7 @@ def make_due(task: FulfillmentTask, *columns: str) -> None:
 def stuck(task: FulfillmentTask) -> None:
     """Let the task's message die."""
     task.refresh_from_db()
-    assert progress.mark_stuck(task.pk, task.attempt, reason=Reason("DEAD_LETTERED", "No worker.", "Retry."))
+    assert rescue.mark_stuck(task.pk, task.attempt, reason=Reason("DEAD_LETTERED", "No worker.", "Retry."))
 
 
 def halted_stack(mode: str = "sequential", reason: Reason = REFUSED, by: Principal | None = None) -> ResourceRequest:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from queueops.models import OutboxMessage
-from requests_app import dispatch, progress, transitions
+from requests_app import dispatch, progress, rescue, transitions
 from requests_app.models import FulfillmentTask, ResourceRequest
 from requests_app.retry import retry
 from tests.factories import bundle, item, serve, serve_stack, submitted, tasks_by_component, ticket
@@ -93,10 +93,10 @@ def test_no_two_messages_ever_share_a_deduplication_id() -> None:
     serve(item())
     request = submitted("database-small-test")
     task = task_of(request)
-    progress.send_again(task.pk, 1, sends=_sends(task), most_sends=9)
+    rescue.send_again(task.pk, 1, sends=_sends(task), most_sends=9)
     progress.fail(claimed(task), reason=BROKEN)
     retry(resource_request_id=request.pk, by=OPERATOR)
-    progress.send_again(task.pk, 2, sends=_sends(task), most_sends=9)
+    rescue.send_again(task.pk, 2, sends=_sends(task), most_sends=9)
     progress.fail(claimed(task), reason=BROKEN)
     retry(resource_request_id=request.pk, by=OPERATOR)
 

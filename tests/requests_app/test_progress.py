@@ -9,7 +9,7 @@ from django.db import transaction
 from pao.audit.models import AuditEvent
 from pao.core.errors import InvalidTransition, LeaseLost
 from queueops.models import OutboxMessage
-from requests_app import progress
+from requests_app import progress, rescue
 from requests_app.abort import abort
 from requests_app.domain import reasons
 from requests_app.models import FulfillmentTask, LogLine, ResourceRequest
@@ -87,7 +87,7 @@ def test_a_message_whose_turn_has_not_come_is_dropped(stack: ResourceRequest) ->
 def test_a_message_about_a_task_that_does_not_exist_is_dropped(db: None) -> None:
     """F28: a restored backup knows less than the queue."""
     assert progress.start(progress.Lease(task_id=uuid.uuid4(), attempt=1, worker="w")) is Claim.UNKNOWN_TASK
-    assert progress.mark_stuck(uuid.uuid4(), 1, reason=reasons.DEAD_LETTERED) is False
+    assert rescue.mark_stuck(uuid.uuid4(), 1, reason=reasons.DEAD_LETTERED) is False
 
 
 def test_a_task_of_an_aborted_request_is_skipped_before_it_is_claimed(single: ResourceRequest) -> None:
@@ -128,7 +128,7 @@ def test_a_worker_that_lost_its_lease_cannot_call(single: ResourceRequest) -> No
     """F33: frozen between claim and calling mark, it wakes when another worker has the task."""
     frozen = claimed(task_of(single))
     expire_lease(task_of(single))
-    assert progress.recover(frozen.task_id, frozen.attempt)
+    assert rescue.recover(frozen.task_id, frozen.attempt)
     claimed(task_of(single), "worker-2")
 
     with pytest.raises(LeaseLost, match="attempt 2"), transaction.atomic():
@@ -251,7 +251,7 @@ def test_a_late_result_changes_nothing_but_the_log(stack: ResourceRequest, store
     """F36, F53: the task is at a newer attempt, with another worker; what the old one found is only told."""
     late = claimed(task_of(stack))
     expire_lease(task_of(stack))
-    progress.recover(late.task_id, late.attempt)
+    rescue.recover(late.task_id, late.attempt)
     claimed(task_of(stack), "worker-2")
     before = (fresh(stack).version, states(stack), OutboxMessage.objects.count())
 
@@ -280,7 +280,7 @@ def test_a_lease_that_has_not_run_out_is_respected(single: ResourceRequest) -> N
     """F31, F50: no early take-over."""
     lease = claimed(task_of(single))
 
-    assert progress.recover(lease.task_id, lease.attempt) is False
+    assert rescue.recover(lease.task_id, lease.attempt) is False
     assert (task_of(single).state, task_of(single).attempt) == ("processing", 1)
 
 
@@ -289,13 +289,13 @@ def test_a_task_is_taken_back_after_its_lease_and_queued_at_the_next_attempt(sin
     lease = claimed(task_of(single))
     expire_lease(task_of(single))
 
-    assert progress.recover(lease.task_id, lease.attempt) is True
+    assert rescue.recover(lease.task_id, lease.attempt) is True
 
     task = task_of(single)
     assert (task.state, task.attempt, task.losses, task.worker) == ("queued", 2, 1, "")
     assert task.lease_expires_at is None
     assert messages_of(task) == [(1, f"{task.pk}:1:1"), (2, f"{task.pk}:2:1")]
-    assert progress.recover(lease.task_id, lease.attempt) is False
+    assert rescue.recover(lease.task_id, lease.attempt) is False
     assert state_of(single) == "processing"
 
 
@@ -305,7 +305,7 @@ def test_a_task_that_loses_every_worker_is_stuck_and_retried_by_a_person(single:
         lease = claimed(task_of(single))
         assert lease.attempt == attempt
         expire_lease(task_of(single))
-        assert progress.recover(lease.task_id, lease.attempt) is True
+        assert rescue.recover(lease.task_id, lease.attempt) is True
 
     assert (state_of(single), states(single)) == ("failed", ["stuck"])
     assert codes(single) == ("LOST_TOO_OFTEN", ["LOST_TOO_OFTEN"])
@@ -320,7 +320,7 @@ def test_a_lost_worker_of_an_aborted_request_that_had_not_called_leaves_a_skippe
     abort(resource_request_id=single.pk, by=OPERATOR)
     expire_lease(task_of(single))
 
-    assert progress.recover(lease.task_id, lease.attempt) is True
+    assert rescue.recover(lease.task_id, lease.attempt) is True
     assert (state_of(single), states(single)) == ("aborted", ["skipped"])
     assert len(messages_of(task_of(single))) == 1
 
@@ -334,7 +334,7 @@ def test_a_lost_worker_of_an_aborted_request_that_had_called_says_that_something
     abort(resource_request_id=single.pk, by=OPERATOR)
     expire_lease(task_of(single))
 
-    assert progress.recover(lease.task_id, lease.attempt) is True
+    assert rescue.recover(lease.task_id, lease.attempt) is True
     assert (state_of(single), states(single)) == ("aborted", ["stuck"])
     assert codes(single)[1] == ["LOST_AFTER_ABORT"]
     assert f"pao-task-{lease.task_id}" in task_of(single).state_reason["sentence"]
@@ -345,7 +345,7 @@ def test_a_lost_message_is_sent_again_under_a_new_deduplication_id(single: Resou
     """F18: the queue would swallow the old id for five minutes (F15)."""
     task = task_of(single)
 
-    assert progress.send_again(task.pk, 1, sends=_sends(task), most_sends=5) is True
+    assert rescue.send_again(task.pk, 1, sends=_sends(task), most_sends=5) is True
     assert messages_of(task) == [(1, f"{task.pk}:1:1"), (1, f"{task.pk}:1:2")]
     assert (states(single), task_of(single).sends) == (["queued"], 2)
 
@@ -354,32 +354,32 @@ def test_a_task_whose_messages_are_always_lost_is_stuck(single: ResourceRequest)
     """F18, R7: after the last send it waits for a person, explained."""
     task = task_of(single)
     for _ in range(2):
-        assert progress.send_again(task.pk, 1, sends=_sends(task), most_sends=3) is True
+        assert rescue.send_again(task.pk, 1, sends=_sends(task), most_sends=3) is True
     assert states(single) == ["queued"]
 
-    assert progress.send_again(task.pk, 1, sends=_sends(task), most_sends=3) is True
+    assert rescue.send_again(task.pk, 1, sends=_sends(task), most_sends=3) is True
     assert (state_of(single), states(single), len(messages_of(task))) == ("failed", ["stuck"], 3)
     assert codes(single) == ("MESSAGE_LOST", ["MESSAGE_LOST"])
-    assert progress.send_again(task.pk, 1, sends=_sends(task), most_sends=3) is False
+    assert rescue.send_again(task.pk, 1, sends=_sends(task), most_sends=3) is False
 
 
 def test_nothing_is_sent_again_for_a_task_that_has_moved_on(single: ResourceRequest) -> None:
     """F18: claimed, or at another attempt."""
     task = task_of(single)
-    assert progress.send_again(task.pk, 2, sends=_sends(task), most_sends=5) is False
+    assert rescue.send_again(task.pk, 2, sends=_sends(task), most_sends=5) is False
     claimed(task)
-    assert progress.send_again(task.pk, 1, sends=_sends(task), most_sends=5) is False
+    assert rescue.send_again(task.pk, 1, sends=_sends(task), most_sends=5) is False
     assert len(messages_of(task)) == 1
 
 
 def test_a_dead_message_makes_its_task_stuck_unless_it_has_moved_on(single: ResourceRequest) -> None:
     """F30: a dead letter without any run."""
     task = task_of(single)
-    assert progress.mark_stuck(task.pk, 2, reason=reasons.DEAD_LETTERED) is False
+    assert rescue.mark_stuck(task.pk, 2, reason=reasons.DEAD_LETTERED) is False
 
-    assert progress.mark_stuck(task.pk, 1, reason=reasons.DEAD_LETTERED) is True
+    assert rescue.mark_stuck(task.pk, 1, reason=reasons.DEAD_LETTERED) is True
     assert (state_of(single), states(single)) == ("failed", ["stuck"])
-    assert progress.mark_stuck(task.pk, 1, reason=reasons.DEAD_LETTERED) is False
+    assert rescue.mark_stuck(task.pk, 1, reason=reasons.DEAD_LETTERED) is False
 
 
 def test_aborting_while_a_task_runs_keeps_its_result_and_queues_nothing(stack: ResourceRequest) -> None:
@@ -468,7 +468,7 @@ class TestRaces:
         lease = claimed(task_of(request))
         expire_lease(task_of(request))
 
-        done = at_once(*[lambda: progress.recover(lease.task_id, lease.attempt)] * 3)
+        done = at_once(*[lambda: rescue.recover(lease.task_id, lease.attempt)] * 3)
 
         assert sorted(done) == [False, False, True]
         assert (task_of(request).attempt, len(messages_of(task_of(request)))) == (2, 2)

@@ -13,7 +13,7 @@ from pao.core.errors import InvalidTransition, MessageNotFound, StaleMessage
 from pao.core.ids import new_id
 from queueops import dead_letters
 from queueops.models import DeadLetter, OutboxMessage
-from requests_app import dispatch, progress
+from requests_app import dispatch, rescue
 from requests_app.abort import abort
 from requests_app.domain.reasons import DEAD_LETTERED, LOST_TOO_OFTEN, Reason
 from requests_app.models import FulfillmentTask, LogLine, ResourceRequest
@@ -48,7 +48,7 @@ def letter_of(task: FulfillmentTask, **columns: Any) -> DeadLetter:
 def dead(task: FulfillmentTask, reason: Reason = DEAD_LETTERED) -> DeadLetter:
     """Let the queued task be stuck, and return the dead letter of its message."""
     task.refresh_from_db()
-    assert progress.mark_stuck(task.pk, task.attempt, reason=reason)
+    assert rescue.mark_stuck(task.pk, task.attempt, reason=reason)
     return letter_of(task)
 
 
@@ -115,7 +115,7 @@ def test_a_message_that_dies_again_may_be_redriven_again(first: FulfillmentTask)
 
 def test_a_task_whose_messages_were_lost_is_helped_by_its_late_dead_letter(first: FulfillmentTask) -> None:
     letter = letter_of(first)
-    progress.mark_stuck(first.pk, 1, reason=Reason("MESSAGE_LOST", "Lost.", "Look."))
+    rescue.mark_stuck(first.pk, 1, reason=Reason("MESSAGE_LOST", "Lost.", "Look."))
     redrive(message_id=letter.message_id, by=OLGA)
     assert states(first.resource_request)["database"] == "queued"
 
@@ -140,7 +140,7 @@ def parallel_with(other: Callable[[FulfillmentTask], Any]) -> tuple[ResourceRequ
 def fail_held(task: FulfillmentTask) -> None:
     """Let a worker fail that had the task when its request was halted."""
     FulfillmentTask.objects.filter(pk=task.pk).update(state_reason={})
-    progress.mark_stuck(task.pk, 1, reason=LOST_TOO_OFTEN)
+    rescue.mark_stuck(task.pk, 1, reason=LOST_TOO_OFTEN)
 
 
 def test_what_another_task_left_halted_halts_the_request_again_when_nothing_else_can_go_on() -> None:

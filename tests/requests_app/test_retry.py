@@ -15,7 +15,7 @@ from pao.core import clock
 from pao.core.errors import InvalidTransition
 from pao.core.ids import new_id
 from queueops.models import OutboxMessage
-from requests_app import dispatch, progress
+from requests_app import dispatch, progress, rescue
 from requests_app.abort import abort
 from requests_app.domain.states import RequestState
 from requests_app.models import FulfillmentTask, LogLine, ResourceRequest
@@ -188,7 +188,7 @@ def lost_while_calling(task: FulfillmentTask, *, ago: int) -> None:
     """Let the task's worker mark its call and be lost: its lease ran out so many seconds ago, by the database."""
     progress.mark_calling(claimed(task))
     FulfillmentTask.objects.filter(pk=task.pk).update(lease_expires_at=Now() - timedelta(seconds=ago))
-    assert progress.recover(task.pk, task.attempt)
+    assert rescue.recover(task.pk, task.attempt)
 
 
 @pytest.mark.parametrize("hours", [-1, 0, 1], ids=["slow clock", "right clock", "fast clock"])
@@ -229,7 +229,7 @@ def test_a_worker_that_was_lost_before_it_called_needs_no_wait() -> None:
     task = tasks_by_component(request)["database"]
     claimed(task)
     FulfillmentTask.objects.filter(pk=task.pk).update(lease_expires_at=Now() - timedelta(seconds=1))
-    assert progress.recover(task.pk, 1)
+    assert rescue.recover(task.pk, 1)
     failed(task, UNKNOWN)
     assert retry(resource_request_id=request.pk, by=DANA, confirm_no_effect=True).state == "retrying"
 

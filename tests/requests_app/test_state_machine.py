@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 
 from pao.audit.models import AuditEvent
 from pao.core.errors import InvalidTransition, VersionChanged
-from requests_app import progress, queries, waiting
+from requests_app import progress, queries, rescue, waiting
 from requests_app.abort import abort
 from requests_app.confirm import confirm
 from requests_app.domain.reasons import Reason
@@ -161,14 +161,14 @@ class Lifecycle(RuleBasedStateMachine):
         task = self.some(data, "processing")
         if task.state == "processing":
             FulfillmentTask.objects.filter(pk=task.pk).update(lease_expires_at="2020-01-01T00:00Z", calling=calling)
-            assert progress.recover(task.pk, task.attempt)
+            assert rescue.recover(task.pk, task.attempt)
 
     @rule(data=st.data())
     def stick(self, data: st.DataObject) -> None:
         steps_done["stick"] += 1
         task = self.some(data, "queued")
         if task.state == "queued":
-            assert progress.mark_stuck(task.pk, task.attempt, reason=REFUSED)
+            assert rescue.mark_stuck(task.pk, task.attempt, reason=REFUSED)
 
     @rule(data=st.data())
     def do_next(self, data: st.DataObject) -> None:

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from pao.audit.models import AuditEvent
 from pao.core.errors import InvalidTransition
 from queueops.models import OutboxMessage
-from requests_app import progress, queries, waiting
+from requests_app import progress, queries, rescue, waiting
 from requests_app.abort import abort
 from requests_app.domain import planner
 from requests_app.domain.waits import Wait
@@ -193,7 +193,7 @@ class TestWake:
         wake_all()
         claimed(task_of(stack))
         make_due(task_of(stack), "lease_expires_at")
-        assert progress.recover(task_of(stack).pk, 2)
+        assert rescue.recover(task_of(stack).pk, 2)
         task = task_of(stack)
         assert (task.state, task.attempt, task.wait_state) == ("queued", 3, {"url": "https://example.com/jobs/1"})
         assert task.wait_ends_at is not None
