@@ -15,12 +15,11 @@ from django.conf import settings
 
 from pao.clients import http
 from pao.clients.github_app import AppInstallation
-from pao.clients.github_connection import Credentials, FixedToken, GitHubConnection, place, understood
+from pao.clients.github_connection import CONFLICT, Credentials, FixedToken, GitHubConnection, place, understood
 from pao.core.errors import CallRefused, ConnectFailed, Misconfigured, OutcomeUnknown
 
 PAGE = 100
-CONFLICT, INVALID = 409, 422
-_NOT_ALLOWED = 405
+_NOT_ALLOWED, _INVALID = 405, 422
 _SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _PROTECTED = re.compile(r"protected branch|protected ref|rule violation|through a pull request", re.IGNORECASE)
 _EXISTS = re.compile(r"already exists", re.IGNORECASE)
@@ -242,7 +241,7 @@ def _branch_refusal(refusal: CallRefused) -> CallRefused:
     words, status = str(refusal.facts.get("words")), refusal.facts.get("status")
     if _PROTECTED.search(words):
         return _with_code(refusal, code="BRANCH_PROTECTED")
-    if status == CONFLICT or (status == INVALID and _MOVED.search(words)):
+    if status == CONFLICT or (status == _INVALID and _MOVED.search(words)):
         return _with_code(refusal, code="BRANCH_MOVED")
     return refusal
 

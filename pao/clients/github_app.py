@@ -53,7 +53,7 @@ class AppInstallation:
     def forget(self, token: str) -> None:
         """Ask anew next time, for this token was refused."""
         with self._lock:
-            if token and token == self._token:
+            if token == self._token:
                 self._until = 0.0
 
     def signed(self) -> str:

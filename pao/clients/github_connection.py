@@ -24,7 +24,7 @@ PATIENCE_SECONDS = 20.0
 MOST_WAITS = 5
 SECONDARY_LIMIT_SECONDS = 60.0
 """How long GitHub asks to wait when a secondary rate limit says nothing else."""
-NOT_FOUND = 404
+NOT_FOUND, CONFLICT = 404, 409
 _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY, _FIRST_ERROR = 401, 403, 429, 400
 _SECONDARY = re.compile(r"secondary rate limit|abuse detection", re.IGNORECASE)
 _HINTS = {
@@ -91,7 +91,7 @@ class GitHubConnection:
         Raises `CallRefused` with GitHub's words for a 4xx, `ConnectFailed` when nothing was sent, `OutcomeUnknown` for
         a 5xx or no answer.
         """
-        waits = renewed = 0
+        waits, renewed = 0, False
         while True:
             token = self._credentials.token(not_after=not_after)
             answer = self._door.call(
@@ -106,15 +106,19 @@ class GitHubConnection:
             )
             if answer.status < _FIRST_ERROR:
                 return answer
-            self._credentials.forget(token if answer.status == _UNAUTHORIZED else "")
-            if answer.status == _UNAUTHORIZED and not renewed and self._credentials.token(not_after=not_after) != token:
-                renewed += 1
+            if answer.status == _UNAUTHORIZED and not renewed and self._has_newer(token, not_after):
+                renewed = True
                 continue
             wait = _wait_of(answer)
             if wait is None or not _is_time_for(wait, waits, not_after):
-                raise _refusal(answer, wait)
+                raise _refusal(answer, wait, token)
             waits += 1
             self._sleep(wait)
+
+    def _has_newer(self, token: str, not_after: float | None) -> bool:
+        """Whether there is another token than the one that was refused: an App's may have been revoked early."""
+        self._credentials.forget(token)
+        return self._credentials.token(not_after=not_after) != token
 
     def ask(self, method: str, path: str, **arguments: Any) -> Any:
         """Make a call that nobody could notice, and return its JSON; without an answer it raises `ConnectFailed`."""
@@ -126,11 +130,11 @@ class GitHubConnection:
             raise ConnectFailed(f"GitHub answered a question with something that is not JSON: {error}.") from error
 
     def found(self, path: str, **arguments: Any) -> Any | None:
-        """Return the JSON of what is read, or None when GitHub says that it is not there."""
+        """Return the JSON of what is read, or None when GitHub says that it is not there, or the repository empty."""
         try:
             return self.ask("GET", path, **arguments)
         except CallRefused as refusal:
-            if refusal.facts.get("status") != NOT_FOUND:
+            if refusal.facts.get("status") not in {NOT_FOUND, CONFLICT}:
                 raise
             return None
 
@@ -176,15 +180,15 @@ def _is_time_for(wait: float, waits: int, not_after: float | None) -> bool:
     return clock.monotonic() + wait + http.LEAST_SECONDS < not_after
 
 
-def _refusal(answer: Answer, wait: float | None) -> CallRefused:
-    """Return GitHub's refusal in its own words: the message, and what it says by field."""
+def _refusal(answer: Answer, wait: float | None, token: str) -> CallRefused:
+    """Return GitHub's refusal in its own words, should they repeat the token without it."""
     try:
         said = answer.json()
     except ValueError:
         said = None
     said = said if isinstance(said, Mapping) else {}
-    details = [_detail(one) for one in said.get("errors") or [] if isinstance(one, Mapping | str)]
-    first = " ".join(masked_text(str(said.get("message") or ""), (), 500).split())
+    details = [_detail(one, token) for one in said.get("errors") or [] if isinstance(one, Mapping | str)]
+    first = " ".join(masked_text(str(said.get("message") or ""), (token,), 500).split())
     words = "; ".join(filter(None, [first, *(f"{one.field}: {one.issue}".removeprefix(": ") for one in details)]))
     is_limit = wait is not None
     hint = _HINTS.get(_TOO_MANY if is_limit else answer.status, "")
@@ -193,8 +197,8 @@ def _refusal(answer: Answer, wait: float | None) -> CallRefused:
     return CallRefused(f"{sentence} {hint}".strip(), details=details, **facts)
 
 
-def _detail(error: Mapping[str, Any] | str) -> Detail:
+def _detail(error: Mapping[str, Any] | str, token: str) -> Detail:
     if isinstance(error, str):
-        return Detail("", masked_text(error, (), 300))
+        return Detail("", masked_text(error, (token,), 300))
     issue = error.get("message") or error.get("code") or ""
-    return Detail(str(error.get("field") or ""), masked_text(str(issue), (), 300))
+    return Detail(str(error.get("field") or ""), masked_text(str(issue), (token,), 300))

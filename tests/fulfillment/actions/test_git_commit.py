@@ -222,8 +222,9 @@ def test_a_protected_branch_says_what_to_do(action: GitCommit, sandbox: Sandbox,
 
 def test_an_empty_repository_says_what_to_do(action: GitCommit, sandbox: Sandbox, journal: MemoryJournal) -> None:
     sandbox.github.repositories.create("acme/empty")
-    with pytest.raises(ActionFailed, match=r"Git Repository is empty|no commit yet"):
+    with pytest.raises(ActionFailed, match="Make its first commit by hand") as failed:
         action.run(changed(repository="acme/empty"), context(journal))
+    assert failed.value.facts["code"] == "REPOSITORY_EMPTY"
 
 
 @pytest.mark.parametrize("repository_", ["other/infrastructure", "acme-evil/infrastructure", "evilacme/x"])

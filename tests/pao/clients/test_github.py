@@ -166,6 +166,15 @@ def test_a_plain_403_is_not_waited_for() -> None:
     assert waited == []
 
 
+def test_a_refusal_does_not_repeat_the_token() -> None:
+    token = "ghp_0123456789abcdef"
+    said = {"message": f"Bad credentials {token}", "errors": [f"was {token}", {"field": "x", "message": token}]}
+    with FaultServer([answer(401, json.dumps(said).encode())]) as server, pytest.raises(CallRefused) as refusal:
+        GitHubClient(GitHubConnection(server.url, FixedToken(token), door=HttpDoor(Limits(5, 5)))).default_branch(NAME)
+    assert "Bad credentials" in refusal.value.message
+    assert token not in f"{refusal.value.message} {refusal.value.details} {refusal.value.facts}"
+
+
 def test_no_answer_is_unknown_only_where_something_may_have_happened() -> None:
     with FaultServer([answer(502), answer(502), answer(200, b"<html>"), answer(200, b"[]")]) as server:
         client = GitHubClient(connection(server.url))
