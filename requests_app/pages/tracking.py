@@ -77,10 +77,14 @@ class Verb:
 
 @dataclass(frozen=True)
 class Tracking:
-    """Everything the live part of the page shows."""
+    """Everything the live part of the page shows.
+
+    `total`, `completed`, `done` and `skipped` are those of the API: a task that others stand for is shown, not counted.
+    """
 
     request: ResourceRequest
     steps: tuple[Step, ...]
+    total: int
     completed: int
     done: int
     skipped: int
@@ -92,11 +96,6 @@ class Tracking:
     graph: graph.Graph | None
     log: tuple[LogLine, ...]
     lasted: str
-
-    @property
-    def total(self) -> int:
-        """How many tasks there are."""
-        return len(self.steps)
 
     @property
     def has_ended(self) -> bool:
@@ -153,6 +152,7 @@ def track(request: ResourceRequest, principal: Principal) -> Tracking:
     return Tracking(
         request=request,
         steps=steps,
+        total=progress["total"],
         completed=progress[TaskState.COMPLETED.value],
         done=progress["done"],
         skipped=progress[TaskState.SKIPPED.value],

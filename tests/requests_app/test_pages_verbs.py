@@ -54,6 +54,8 @@ def test_escalating_shows_the_tickets_under_way(signed: Signed, failed: Resource
     assert state_of(failed) == "escalated"
     assert "Tickets are opened for everything that was not done." in page
     assert page.count("ticket of the escalation") == 2
+    assert "1 of 3 tasks completed" in page  # the API's figures: originals are shown as evidence and not counted
+    assert 'value="1" max="3"' in page
     assert ">Confirm</button>" not in page  # nobody can confirm what has no ticket
 
 
