@@ -79,7 +79,7 @@ class Deployment:
         return managed
 
     def start_sandbox(self, port: int = SANDBOX_PORT) -> Managed:
-        """Start the sandbox: two JIRAs (the second is the instance `dc`), GitHub with the starter's repository, a platform.
+        """Start the sandbox: two JIRAs (one is the instance `dc`), GitHub with the starter's repository, a platform.
 
         With PAO_JIRA_URL given, tickets go there; with PAO_GITHUB_TOKEN given, commits go where PAO_GITHUB_URL says.
         """

@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from devtools.sandbox import Sandbox
+from devtools.sandbox.web import Origin
 from fulfillment import orphans
 from fulfillment.models import Effect
 from fulfillment.orphans import Orphan, among, find
@@ -17,6 +18,7 @@ from pao.audit import facts
 from pao.clients.jira import Issue, Written
 from pao.core.context import SYSTEM
 from pao.core.errors import Misconfigured
+from pao.settings_jira import JiraInstance
 from requests_app.models import FulfillmentTask, ResourceRequest
 from tests.factories import item, serve, serve_stack, submitted
 from tests.fulfillment.outside import SEARCH, arm, tickets_of
@@ -175,6 +177,22 @@ class TestWithJira:
         assert [(one.key, one.marker) for one in report.orphans] == [(key, marker(lost))]
         assert report.orphans[0].url == f"{sandbox.base_url}/browse/{key}"
         assert (everything_stored(), len(sandbox.store.ledger())) == (before, seen)
+
+    def test_every_instance_is_asked_and_a_key_counts_where_it_is(
+        self, done: ResourceRequest, sandbox: Sandbox, settings: Settings
+    ) -> None:
+        """A ticket of the other JIRA that has the key of a known one is not known by that."""
+        settings.PAO_JIRA_INSTANCES = {"dc": JiraInstance("dc", f"{sandbox.base_url}/dc", "2", "", "t", "Task")}
+        task = task_of(done)
+        [key] = tickets_of(sandbox, task)
+        fields = {"summary": "x", "issuetype": "Task", "priority": "Medium", "labels": [marker(task)], "components": []}
+        twin = sandbox.data_center.create_ticket(key.partition("-")[0], fields, Origin())
+
+        report = find(days=1)
+
+        sandbox.data_center.reset()
+        assert (twin.key, report.tickets) == (key, 4)
+        assert [one.url for one in report.orphans] == [f"{sandbox.base_url}/dc/browse/{key}"]
 
     def test_the_command_lists_them_and_ends_with_status_1(self, done: ResourceRequest) -> None:
         assert command() == ("The ledger knows every one of 3 tickets that carries a marker.\n", 0, "")
