@@ -165,15 +165,9 @@ PAO_GITHUB_TOKEN = env.secret("PAO_GITHUB_TOKEN", "", "Token that PAO signs in t
 PAO_GITHUB_APP_ID = env.text("PAO_GITHUB_APP_ID", "", "Id of the GitHub App that PAO signs in as, instead of a token.")
 PAO_GITHUB_APP_INSTALLATION = env.text("PAO_GITHUB_APP_INSTALLATION", "", "Number of the App's installation.")
 PAO_GITHUB_APP_KEY = env.secret("PAO_GITHUB_APP_KEY", "", "The App's private key, PEM; line breaks may be written \\n.")
-PAO_GIT_REPOSITORIES = env.words(
-    "PAO_GIT_REPOSITORIES", [], "Repositories that actions may change, such as acme/*; empty means none."
-)
+PAO_GIT_REPOSITORIES = env.words("PAO_GIT_REPOSITORIES", [], "Repositories that may be changed, such as acme/*.")
 PAO_GIT_MERGE_WAIT_SECONDS = env.integer(
-    "PAO_GIT_MERGE_WAIT_SECONDS",
-    1_209_600,
-    "How long a task waits until a pull request with a mergeStrategy may be merged.",
-    least=60,
-    most=31_536_000,
+    "PAO_GIT_MERGE_WAIT_SECONDS", 1_209_600, "Longest wait for a pull request to be merged.", least=60, most=31_536_000
 )
 PAO_HTTP_CONNECT_SECONDS = env.number(
     "PAO_HTTP_CONNECT_SECONDS", 5, "Longest wait for a connection.", least=0.1, most=60
