@@ -9,11 +9,13 @@ sent: nothing listens to them.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection
-from django.db.models import AutoField, Field, Model, QuerySet
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import AutoField, Model, QuerySet
 from django.db.models import query as django_query
 from django.db.models.sql.subqueries import UpdateQuery
 
@@ -26,39 +28,46 @@ _gathering: ContextVar[list[Model] | None] = ContextVar("gathering", default=Non
 class Lookup(Generic[Row]):
     """A query set that depends on one key: built and compiled at its first use, then only sent."""
 
-    def __init__(self, build: Callable[[UUID], QuerySet[Row]]) -> None:
-        """`build` returns the query set for a key, which must be all that varies in it."""
+    def __init__(self, build: Callable[[Any], QuerySet[Row]]) -> None:
+        """`build` returns the query set for a key, which must be all that varies in it; some need none."""
         self._build = build
-        self._text = ""
-        self._values: Sequence[Any] = ()
-        self._compiler: Any = None
+        self._compiled: _Compiled[Row] | None = None
 
-    def __call__(self, key: UUID) -> list[Row]:
+    def __call__(self, key: UUID | None = None) -> list[Row]:
         """Return the rows for this key, complete with what the query set selects beside them."""
-        if not self._text:
-            self._compile(key)
-        with connection.cursor() as cursor:
-            cursor.execute(self._text, [key if value is _KEY else value for value in self._values])
+        compiled = self._compiled
+        if compiled is None:
+            compiled = self._compiled = _Compiled(self._build(key), key)
+        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+            cursor.execute(compiled.text, [key if value is _KEY else value for value in compiled.values])
             found = cursor.fetchall()
-        return list(self._made(found)) if found else []
+        return [compiled.row(values) for values in found]
 
-    def _compile(self, key: UUID) -> None:
-        compiler = self._build(key).query.get_compiler(connection=connection)
-        text, values = compiler.as_sql()
-        self._compiler, self._values = compiler, [_KEY if value == key else value for value in values]
-        self._text = text
 
-    def _made(self, found: Sequence[Sequence[Any]]) -> Iterator[Row]:
-        compiler = self._compiler
+class _Compiled(Generic[Row]):
+    """A statement, and how its columns become rows; nothing in it changes any more, so threads may share it."""
+
+    def __init__(self, query_set: QuerySet[Row], key: UUID | None) -> None:
+        compiler: Any = query_set.query.get_compiler(connection=connection)
+        self.text, values = compiler.as_sql()
+        self.values: list[Any] = [_KEY if value == key else value for value in values]
         places = compiler.klass_info["select_fields"]
-        first, last = places[0], places[-1] + 1
-        names = [column[0].target.attname for column in compiler.select[first:last]]
-        others = _populators(compiler.klass_info, compiler.select, DEFAULT_DB_ALIAS)
-        for values in compiler.results_iter([found]):
-            row = compiler.klass_info["model"].from_db(DEFAULT_DB_ALIAS, names, values[first:last])
-            for other in others:
-                other.populate(values, row)
-            yield row
+        self._first, self._last = places[0], places[-1] + 1
+        self._model: Any = compiler.klass_info["model"]
+        self._names = [column[0].target.attname for column in compiler.select[self._first : self._last]]
+        self._others = _populators(compiler.klass_info, compiler.select, DEFAULT_DB_ALIAS)
+        found = compiler.get_converters([column[0] for column in compiler.select[: compiler.col_count]])
+        self._converters = [(place, call, column) for place, (calls, column) in found.items() for call in calls]
+
+    def row(self, found: Sequence[Any]) -> Row:
+        """Return one row out of the columns that were found, with what is selected beside it."""
+        values = list(found)
+        for place, convert, column in self._converters:
+            values[place] = convert(values[place], column, connection)
+        row: Row = self._model.from_db(DEFAULT_DB_ALIAS, self._names, values[self._first : self._last])
+        for other in self._others:
+            other.populate(values, row)
+        return row
 
 
 @contextmanager
@@ -93,13 +102,14 @@ def insert(*rows: Model) -> None:
     """Insert rows, of any models, by one statement, in order for each model; keys made by the database stay unknown."""
     if not rows:
         return
+    here = connections[DEFAULT_DB_ALIAS]
     parts, values = [], []
     for model in dict.fromkeys(type(row) for row in rows):
-        text, given = _insertion(model, [row for row in rows if type(row) is model])
+        text, given = _insertion(model, [row for row in rows if type(row) is model], here)
         parts.append(text)
         values += given
     before = ", ".join(f"part{number} AS ({part})" for number, part in enumerate(parts[:-1]))
-    with connection.cursor() as cursor:
+    with here.cursor() as cursor:
         cursor.execute(f"WITH {before} {parts[-1]}" if before else parts[-1], values)
     for row in rows:
         row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS  # noqa: SLF001 - as Django's own insert does
@@ -107,39 +117,51 @@ def insert(*rows: Model) -> None:
 
 def change(row: Model, *names: str) -> None:
     """Store these columns of a row; raises DatabaseError when the table has it no longer."""
-    model = type(row)
-    texts: list[str] = []
-    values: list[Any] = []
-    for name in names:
-        field: Any = model._meta.get_field(name)  # noqa: SLF001 - Django's documented name
-        place, given = _place(row, field, adding=False)
-        texts.append(f'"{field.column}" = {place}')
-        values += given
-    key = model._meta.pk  # noqa: SLF001 - as above
-    text = f'UPDATE "{model._meta.db_table}" SET {", ".join(texts)} WHERE "{key.column}" = %s'  # noqa: S608, SLF001 - names of columns alone
-    with connection.cursor() as cursor:
-        cursor.execute(text, [*values, row.pk])
+    model, here = type(row), connections[DEFAULT_DB_ALIAS]
+    places = [_place(row, field, here, adding=False) for field in _fields(model, names)]
+    with here.cursor() as cursor:
+        text = _update(model, names, tuple(place for place, _ in places))
+        cursor.execute(text, [*(value for _, given in places for value in given), row.pk])
         if cursor.rowcount != 1:
             raise DatabaseError(f"{row} is no longer in the table, so nothing of it was stored.")
 
 
-def _insertion(model: type[Model], rows: Iterable[Model]) -> tuple[str, list[Any]]:
-    fields = [field for field in model._meta.concrete_fields if not isinstance(field, AutoField)]  # noqa: SLF001 - Django's documented name
+@cache
+def _fields(model: type[Model], names: tuple[str, ...]) -> list[Any]:
+    return [model._meta.get_field(name) for name in names]  # noqa: SLF001 - Django's documented name
+
+
+@cache
+def _update(model: type[Model], names: tuple[str, ...], places: tuple[str, ...]) -> str:
+    columns = [f'"{field.column}" = {place}' for field, place in zip(_fields(model, names), places, strict=True)]
+    key = model._meta.pk  # noqa: SLF001 - as above
+    return f'UPDATE "{model._meta.db_table}" SET {", ".join(columns)} WHERE "{key.column}" = %s'  # noqa: S608, SLF001 - names of columns alone
+
+
+@cache
+def _insertable(model: type[Model]) -> tuple[list[Any], str]:
+    """Return the fields that a new row is given, and the beginning of the statement that inserts it."""
+    fields: list[Any] = [field for field in model._meta.concrete_fields if not isinstance(field, AutoField)]  # noqa: SLF001 - as above
+    columns = ", ".join(f'"{field.column}"' for field in fields)
+    return fields, f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES '  # noqa: S608, SLF001 - as above
+
+
+def _insertion(model: type[Model], rows: Iterable[Model], here: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
+    fields, beginning = _insertable(model)
     tuples, values = [], []
     for row in rows:
-        places = [_place(row, field, adding=True) for field in fields]
-        tuples.append(f"({', '.join(place for place, _ in places)})")
+        places = [_place(row, field, here, adding=True) for field in fields]
+        tuples.append(f"({', '.join([place for place, _ in places])})")
         values += [value for _, given in places for value in given]
-    columns = ", ".join(f'"{field.column}"' for field in fields)
-    return f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES {", ".join(tuples)}', values  # noqa: S608, SLF001 - as above
+    return beginning + ", ".join(tuples), values
 
 
-def _place(row: Model, field: "Field[Any, Any]", *, adding: bool) -> tuple[str, Sequence[Any]]:
+def _place(row: Model, field: Any, here: BaseDatabaseWrapper, *, adding: bool) -> tuple[str, Sequence[Any]]:
     """Return what stands for a value in the text, and what is sent for it: an expression is compiled."""
     value = field.pre_save(row, adding)
     if not hasattr(value, "resolve_expression"):
-        return "%s", [field.get_db_prep_save(value, connection)]
+        return "%s", (field.get_db_prep_save(value, here),)
     query = UpdateQuery(type(row))
-    compiler = query.get_compiler(connection=connection)
+    compiler = query.get_compiler(connection=here)
     text, values = compiler.compile(value.resolve_expression(query, allow_joins=False, for_save=True))
-    return text, list(values)
+    return text, tuple(values)
