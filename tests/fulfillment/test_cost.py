@@ -4,9 +4,10 @@
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 import pytest
 from celery.fixups import django as celery_for_django
@@ -134,7 +135,12 @@ def test_a_round_of_the_relay_costs_the_same_for_one_and_many(messages: int, mon
     for number in range(messages):
         outbox.put(job="tests.note", args=[number], group_id=f"g{number}", deduplication_id=f"g{number}:1")
     sent: list[object] = []
-    monkeypatch.setattr(relay, "publish", sent.append)
+
+    def publish(batch: Sequence[object]) -> dict[UUID, str]:
+        sent.extend(batch)
+        return {}
+
+    monkeypatch.setattr(relay, "publish", publish)
 
     with counted() as statements:
         assert relay.send_pending() == messages

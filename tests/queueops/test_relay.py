@@ -2,16 +2,20 @@
 
 import json
 import threading
+from collections.abc import Sequence
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.models.functions import Now
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pao.core.errors import QueueUnavailable
 from pao.management.commands import relay as command
-from queueops import outbox, relay
+from queueops import outbox, relay, sqs
 from queueops.models import OutboxMessage
 from queueops.relay import send_pending, wait_for_outbox
 from requests_app import progress
@@ -183,10 +187,10 @@ def test_what_was_sent_before_the_trouble_stays_marked(broker: Broker, monkeypat
         put(number)
     publish = relay.publish
 
-    def refuse_second(row: OutboxMessage) -> None:
-        if row.args[1] == 2:
+    def refuse_second(batch: Sequence[OutboxMessage]) -> dict[UUID, str]:
+        if batch[0].args[1] == 2:
             raise OSError("no route")
-        publish(row)
+        return publish(batch)
 
     with monkeypatch.context() as patched:
         patched.setattr(relay, "publish", refuse_second)
@@ -195,6 +199,55 @@ def test_what_was_sent_before_the_trouble_stays_marked(broker: Broker, monkeypat
     assert unsent() == [2, 3]
     assert send_pending() == 2
     assert [letter.args[1] for letter in broker.receive_all()] == [1, 2, 3]
+
+
+def test_messages_of_different_groups_share_a_call(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten to a call; within a group each waits for the one before it, whose call may fail."""
+    for number in range(1, 13):
+        put(number, group=f"g{number}")
+    put(13, group="g1")
+    put(14, group="g1")
+    calls: list[list[int]] = []
+    publish = relay.publish
+
+    def noting(batch: Sequence[OutboxMessage]) -> dict[UUID, str]:
+        calls.append([row.args[1] for row in batch])
+        return publish(batch)
+
+    monkeypatch.setattr(relay, "publish", noting)
+    assert send_pending() == 14
+    assert calls == [[*range(1, 11)], [11, 12, 13], [14]]
+    assert [letter.args[1] for letter in broker.receive_all() if letter.group == "g1"] == [1, 13, 14]
+
+
+@given(groups=st.lists(st.integers(0, 4), max_size=60))
+def test_no_batch_breaks_the_order_of_a_group(groups: list[int]) -> None:
+    sent = [OutboxMessage(group_id=f"g{group}", args=[number]) for number, group in enumerate(groups)]
+    batches = relay._batches(sent)
+
+    assert all(len({row.group_id for row in batch}) == len(batch) <= sqs.LARGEST_BATCH for batch in batches)
+    by_group = [[row for batch in batches for row in batch if row.group_id == f"g{group}"] for group in range(5)]
+    assert by_group == [[row for row in sent if row.group_id == f"g{group}"] for group in range(5)]
+
+
+def test_what_the_queue_refuses_of_a_batch_stays_and_says_why(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F05: two of three are taken and marked; what follows in the group of the refused one is not sent before it."""
+    for number, group in ((1, "a"), (2, "b"), (3, "c"), (4, "b")):
+        put(number, group=group)
+    send = sqs.send
+
+    def refuse_second(name: str, letters: Sequence[sqs.Letter]) -> dict[int, str]:
+        assert send(name, [letters[0], letters[2]]) == {}
+        return {1: "InternalError try later"}
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sqs, "send", refuse_second)
+        with pytest.raises(QueueUnavailable, match="InternalError try later"):
+            send_pending()
+    assert unsent() == [2, 4]
+    assert OutboxMessage.objects.get(group_id="b", failures=1).last_error == "InternalError try later"
+    assert send_pending() == 2
+    assert [letter.args[1] for letter in broker.receive_all()] == [1, 3, 2, 4]
 
 
 def test_two_relays_share_the_rows_and_send_none_twice(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,6 +299,16 @@ def test_waiting_ends_when_a_row_is_committed(broker: Broker) -> None:
         assert heard.wait(10)
 
 
+def test_a_row_that_was_committed_before_the_wait_ends_it_unless_it_is_forgotten(broker: Broker) -> None:
+    """Nothing that comes while a round is sent waits for the next second."""
+    wait_for_outbox(0.0, lambda: True)
+    put(1)
+    assert _notices() == 1
+    put(2)
+    relay.forget_notices()
+    assert _notices() == 0
+
+
 def test_waiting_ends_by_itself_and_when_it_should_stop(broker: Broker) -> None:
     wait_for_outbox(0.01, lambda: False)
     wait_for_outbox(600, lambda: True)
@@ -283,13 +346,18 @@ class TestCommand:
         connection.ensure_connection()
 
 
+def _notices() -> int:
+    """Take and count the notices that have come."""
+    return len(list(connection.connection.notifies(timeout=0.2)))
+
+
 def _note_published(monkeypatch: pytest.MonkeyPatch, published: list[str]) -> None:
     """Let the relay note the deduplication id of what it publishes."""
     publish = relay.publish
 
-    def noting(row: OutboxMessage) -> None:
-        published.append(row.deduplication_id)
-        publish(row)
+    def noting(batch: Sequence[OutboxMessage]) -> dict[UUID, str]:
+        published.extend(row.deduplication_id for row in batch)
+        return publish(batch)
 
     monkeypatch.setattr(relay, "publish", noting)
 

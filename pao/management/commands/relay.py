@@ -31,10 +31,12 @@ from pao.core.context import SYSTEM
 from pao.core.errors import PaoError
 from pao.database import AWAY
 from queueops.drain import drain
-from queueops.relay import send_pending, wait_for_outbox
+from queueops.relay import BATCH, forget_notices, send_pending, wait_for_outbox
 from requests_app.purge_uploads import purge_waiting
 
 IDLE_SECONDS = 1.0
+# From one round's beginning to the next one's, so that under load they share calls; what comes alone leaves at once.
+ROUND_SECONDS = 0.02
 WAKE_SECONDS = 1.0
 LONGEST_PAUSE = 5.0
 LONGEST_SILENCE = 30.0
@@ -120,12 +122,15 @@ def _repeat(step: Callable[[], None], interval: float, stopping: threading.Event
 
 
 def _send_and_wait(stopping: threading.Event) -> None:
+    forget_notices()
+    began = monotonic()
     _send_all()
     wait_for_outbox(IDLE_SECONDS, stopping.is_set)
+    stopping.wait(max(0.0, began + ROUND_SECONDS - monotonic()))
 
 
 def _send_all() -> None:
-    while send_pending():
+    while send_pending() == BATCH:
         pass
 
 
