@@ -11,6 +11,7 @@
 | nothing extends visibility: a long job is delivered twice         | a thread extends what is held, every third of  |
 |                                                                   | the visibility, until the process ends         |
 | an error of SQS on acknowledge ends the worker                    | told; the message is delivered again           |
+| every message is deleted by a call of its own                     | those that end at about the same time together |
 | a rejected message is deleted, unless a policy can be read        | never deleted: SQS counts, then dead-letters   |
 | what is no job is acknowledged, or ends the poller                | left to SQS likewise                           |
 | stopping leaves the last poll open: its message is lost for a     | the poll is read or cut off; its message is    |
@@ -24,6 +25,7 @@ Where SQS is, and as whom we speak to it, is known to `queueops.sqs` alone. Opti
 """
 
 import threading
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,7 @@ logger = get_logger(__name__)
 
 GRACE_SECONDS = 5  # what an answer may take beyond the wait that the poll asked for
 LONGEST_PAUSE = 15  # between two polls that fail
+GATHER_SECONDS = 0.05  # how long a done message may wait for others, while more are in hand
 READABLE_HEADERS = ("argsrepr", "kwargsrepr", "origin")
 
 # The published stubs of kombu know half of these classes.
@@ -62,6 +65,8 @@ class Channel(_Channel):  # type: ignore[misc] # as said above
         self._polling: set[str] = set()
         self._failures = 0
         self._held: dict[str, str] = {}  # receipt handle → URL; written by the loop, read by the thread
+        self._done: dict[str, str] = {}  # the same of what is to be deleted
+        self._deleting: Any = None
         self._stopped = threading.Event()
         self._watch: Any = None
         self._extender: threading.Thread | None = None
@@ -185,13 +190,33 @@ class Channel(_Channel):  # type: ignore[misc] # as said above
     # Answering for what is held
 
     def basic_ack(self, delivery_tag: str, *_: Any, **__: Any) -> None:
-        try:
-            url = self.qos.get(delivery_tag).delivery_info["sqs_queue"]
-            self.sqs().delete_message(QueueUrl=url, ReceiptHandle=delivery_tag)
-        except Exception as error:  # noqa: BLE001 - the message comes again, and its claim makes that harmless (F29)
-            logger.warning("Acknowledging failed, the message will be delivered again: %s", error)
-        finally:
-            self._release_slot(delivery_tag)
+        """Delete a message: at once when it was the only one in hand, else with what ends within `GATHER_SECONDS`.
+
+        The next message of its group comes when it is deleted. Whatever keeps it from being deleted, it comes again,
+        and its claim makes that harmless (F29).
+        """
+        url = self._held.get(delivery_tag)
+        if url is None:
+            return
+        self._done[delivery_tag] = url
+        if self._held.keys() <= self._done.keys() or len(self._done) == sqs.LARGEST_BATCH or not self._active_queues:
+            self._delete_done()
+        elif self._deleting is None:
+            self._deleting = self.hub.call_later(GATHER_SECONDS, self._delete_done)
+        self._release_slot(delivery_tag)
+
+    def _delete_done(self) -> None:
+        if self._deleting is not None:
+            self._deleting.cancel()
+        self._deleting, done, self._done = None, self._done, {}
+        for url, batch in _batches(done):
+            entries = [{"Id": str(number), "ReceiptHandle": handle} for number, handle in enumerate(batch)]
+            try:
+                failed = self.sqs().delete_message_batch(QueueUrl=url, Entries=entries).get("Failed", [])
+            except Exception as error:  # noqa: BLE001 - the messages come again
+                failed = [{"Code": error}] * len(batch)
+            for refused in failed:
+                logger.warning("Acknowledging failed, the message will be delivered again: %s", refused.get("Code"))
 
     def basic_reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
         url = self._held.get(delivery_tag)
@@ -211,22 +236,19 @@ class Channel(_Channel):  # type: ignore[misc] # as said above
 
     def _change_visibility(self, handles: dict[str, str], seconds: int) -> None:
         """Set the visibility of messages, ten at a time; what fails is told, and SQS delivers it again."""
-        for url in set(handles.values()):
-            mine = [handle for handle, its_url in handles.items() if its_url == url]
-            for start in range(0, len(mine), sqs.LARGEST_BATCH):
-                batch = mine[start : start + sqs.LARGEST_BATCH]
-                entries = [
-                    {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": seconds}
-                    for number, handle in enumerate(batch)
-                ]
-                try:
-                    answer = self.sqs().change_message_visibility_batch(QueueUrl=url, Entries=entries)
-                except Exception as error:  # noqa: BLE001 - the next round tries again
-                    logger.warning("Changing the visibility of %d message(s) failed: %s", len(batch), error)
-                    continue
-                for refused in answer.get("Failed", []):
-                    if batch[int(refused["Id"])] in self._held:  # and not acknowledged meanwhile
-                        logger.warning("A message is no longer this worker's: %s", refused.get("Code"))
+        for url, batch in _batches(handles):
+            entries = [
+                {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": seconds}
+                for number, handle in enumerate(batch)
+            ]
+            try:
+                answer = self.sqs().change_message_visibility_batch(QueueUrl=url, Entries=entries)
+            except Exception as error:  # noqa: BLE001 - the next round tries again
+                logger.warning("Changing the visibility of %d message(s) failed: %s", len(batch), error)
+                continue
+            for refused in answer.get("Failed", []):
+                if batch[int(refused["Id"])] in self._held:  # and not acknowledged meanwhile
+                    logger.warning("A message is no longer this worker's: %s", refused.get("Code"))
 
     def _extend(self, every: float) -> None:
         """Keep what is held hidden, also while a stopping worker waits for its jobs and its event loop has ended."""
@@ -251,6 +273,7 @@ class Channel(_Channel):  # type: ignore[misc] # as said above
 
     def basic_cancel(self, consumer_tag: str) -> Any:
         cancelled = super().basic_cancel(consumer_tag)
+        self._delete_done()
         if self._poller is not None and not self._consumers:
             self._poller.abandon()
             self._polling.clear()
@@ -258,11 +281,20 @@ class Channel(_Channel):  # type: ignore[misc] # as said above
 
     def close(self) -> None:
         self._stopped.set()
+        self._delete_done()
         super().close()
         if self._watch is not None:
             self._watch.cancel()
         if self._sqs is not None:
             self._sqs.close()
+
+
+def _batches(handles: dict[str, str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield receipt handles with the URL of their queue, as many as one call may name."""
+    for url in dict.fromkeys(handles.values()):
+        mine = [handle for handle, its_url in handles.items() if its_url == url]
+        for start in range(0, len(mine), sqs.LARGEST_BATCH):
+            yield url, mine[start : start + sqs.LARGEST_BATCH]
 
 
 def _seal(message: dict[str, Any]) -> None:

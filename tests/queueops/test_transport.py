@@ -318,11 +318,72 @@ def test_failing_acknowledgements_are_survived(
             raise failure
 
         with monkeypatch.context() as patch:
-            patch.setattr(loop.channel.sqs(), "delete_message", fail)
+            patch.setattr(loop.channel.sqs(), "delete_message_batch", fail)
             loop.received[0].ack()
         assert "will be delivered again" in caplog.text
         assert loop.channel.qos.can_consume()
         assert in_flight() == 1
+
+
+def test_a_refused_acknowledgement_is_told(
+    queues: None, sender: Celery, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """SQS answers a batch well and refuses one entry of it: that message comes again, the other is gone (F29)."""
+    for group in ("a", "b"):
+        send(sender, group, group=group)
+    with EventLoop(slots=2, visibility_timeout=60) as loop:
+        loop.run(lambda: len(loop.received) == 2)
+        delete = loop.channel.sqs().delete_message_batch
+
+        def refuse_first(QueueUrl: str, Entries: list[Any]) -> Any:  # noqa: N803 - the SDK's names
+            answer = delete(QueueUrl=QueueUrl, Entries=Entries[1:])
+            return answer | {"Failed": [{"Id": "0", "Code": "ReceiptHandleIsInvalid", "SenderFault": True}]}
+
+        monkeypatch.setattr(loop.channel.sqs(), "delete_message_batch", refuse_first)
+        for message in loop.received:
+            message.ack()
+        assert "will be delivered again: ReceiptHandleIsInvalid" in caplog.text
+        assert in_flight() == 1
+
+
+def test_messages_that_end_together_are_deleted_together(
+    queues: None, sender: Celery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their slots are free at once; the last one in hand waits for nobody."""
+    for group in ("a", "b", "c"):
+        send(sender, group, group=group)
+    with EventLoop(slots=3, visibility_timeout=60) as loop:
+        loop.run(lambda: len(loop.received) == 3)
+        calls: list[int] = []
+        delete = loop.channel.sqs().delete_message_batch
+
+        def noting(QueueUrl: str, Entries: list[Any]) -> Any:  # noqa: N803 - the SDK's names
+            calls.append(len(Entries))
+            return delete(QueueUrl=QueueUrl, Entries=Entries)
+
+        monkeypatch.setattr(loop.channel.sqs(), "delete_message_batch", noting)
+        for message in loop.received[:2]:
+            message.ack()
+        assert (calls, loop.channel.qos.can_consume()) == ([], True)
+        loop.run(lambda: calls)
+        loop.received[2].ack()
+        assert calls == [2, 1]
+        assert in_flight() == 0
+
+
+@pytest.mark.parametrize("end", ["cancel", "close"])
+def test_stopping_deletes_what_waits_for_others(end: str, queues: None, sender: Celery) -> None:
+    """A worker that stops leaves nothing behind that is done."""
+    for group in ("a", "b"):
+        send(sender, group, group=group)
+    with EventLoop(slots=2, visibility_timeout=60) as loop:
+        loop.run(lambda: len(loop.received) == 2)
+        loop.received[0].ack()
+        assert in_flight() == 2
+        if end == "cancel":
+            loop.consumer.cancel()
+            assert in_flight() == 1
+    assert [json.loads(json.loads(one["Body"])["body"])[0][1] for one in look()] == ["b"]
 
 
 def test_an_unacknowledged_message_comes_again(queues: None, sender: Celery, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -331,7 +392,7 @@ def test_an_unacknowledged_message_comes_again(queues: None, sender: Celery, mon
     with EventLoop(slots=1) as loop:
         loop.run(lambda: loop.received)
         with monkeypatch.context() as patch:
-            patch.setattr(loop.channel.sqs(), "delete_message", None)
+            patch.setattr(loop.channel.sqs(), "delete_message_batch", None)
             loop.received[0].ack()
         loop.run(lambda: len(loop.received) == 2)
         loop.received[1].ack()
