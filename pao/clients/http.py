@@ -92,16 +92,16 @@ class HttpDoor:
             total = min(total, max(not_after - began, 0.0))
         exchange = Exchange(policy, self.limits, began + total)
         secrets = redaction.secrets_in(prepared.headers)
+        shown = redaction.masked_url(prepared.url or "", secrets)
         usual = min(self.limits.connect_seconds, self.limits.read_seconds)
         with gate.passing(prepared.url or "", seconds=total, usual_seconds=usual) as tell_status:
-            with _failures_told(exchange, prepared, secrets, began):
+            with _failures_told(exchange, prepared, shown, secrets, began):
                 if not_after is not None and not_after - began < LEAST_SECONDS:
                     raise TimeoutError("too little time is left in this attempt to begin a call")
                 answer = self._exchanged(prepared, exchange, began)
             tell_status(answer.status)
-        told = _exchanged(prepared, secrets, answer.elapsed_ms, answer=answer)
+        told = _exchanged(prepared, shown, answer.elapsed_ms, answer=answer)
         log.info("external.answer", method=method, url=told.place, status=answer.status, elapsed_ms=answer.elapsed_ms)
-        shown = redaction.masked_url(prepared.url or "", secrets)
         _raise_for(answer, f"{method} {shown}", raise_for, secrets)
         return answer
 
@@ -215,7 +215,7 @@ def _read(raw: Any, most: int) -> tuple[bytes, str]:
 
 def _exchanged(
     prepared: requests.PreparedRequest,
-    secrets: Sequence[str],
+    shown: str,
     elapsed_ms: int,
     *,
     answer: Answer | None = None,
@@ -224,7 +224,7 @@ def _exchanged(
     """Tell whoever listens of the exchange, and return it."""
     told = Exchanged(
         method=prepared.method or "",
-        place=redaction.masked_url(prepared.url or "", secrets).partition("?")[0],
+        place=shown.partition("?")[0],
         status=answer.status if answer else 0,
         elapsed_ms=elapsed_ms,
         sent_bytes=len(prepared.body or b""),
@@ -237,15 +237,15 @@ def _exchanged(
 
 @contextmanager
 def _failures_told(
-    exchange: Exchange, prepared: requests.PreparedRequest, secrets: Sequence[str], began: float
+    exchange: Exchange, prepared: requests.PreparedRequest, shown: str, secrets: Sequence[str], began: float
 ) -> Iterator[None]:
     """Turn what goes wrong on the way into one of the two things it can mean (rule R3)."""
-    what = f"{prepared.method} {redaction.masked_url(prepared.url or '', secrets)}"
+    what = f"{prepared.method} {shown}"
     try:
         yield
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         cause = redaction.masked_text(_cause(error), secrets, 300)
-        _exchanged(prepared, secrets, round((clock.monotonic() - began) * 1000), trouble=cause)
+        _exchanged(prepared, shown, round((clock.monotonic() - began) * 1000), trouble=cause)
         log.warning("external.failure", call=what, sent=exchange.sent, cause=cause)
         facts: dict[str, Any] = {"cause": cause, "timed_out": isinstance(_innermost(error), TimeoutError)}
         if exchange.sent:
