@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import blake2s
 from typing import Any
 
 from django.template.defaultfilters import filesizeformat
@@ -73,6 +74,11 @@ class Verb:
     name: str
     consequence: str
     asks_no_effect: bool = False
+
+    @property
+    def mark(self) -> str:
+        """What the button sends of its consequence: who presses it must have been told what is so by then."""
+        return blake2s(self.consequence.encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -300,5 +306,12 @@ def _abort(tasks: Sequence[FulfillmentTask]) -> Verb:
         parts.append(f"{counted(running, 'task')} that {'runs' if running == 1 else 'run'} now will finish.")
     if waiting:
         parts.append(f"{counted(waiting, 'task')} will wait no longer; what was begun outside goes on there.")
-    parts.append(f"What exists already stays: {listed(made)}." if made else "Nothing exists outside because of it.")
+    unknown = [task for task in tasks if task.state_reason.get("code") == _UNKNOWN]
+    if made:
+        parts.append(f"What exists already stays: {listed(made)}.")
+    if unknown:
+        marks = listed([f"pao-task-{task.pk}" for task in unknown])
+        parts.append(f"What {counted(len(unknown), 'call')} did outside is not known; look for {marks}.")
+    if not made and not unknown:
+        parts.append("Nothing exists outside because of it.")
     return Verb(RequestEvent.ABORT.value, " ".join(parts))

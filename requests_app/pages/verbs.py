@@ -12,7 +12,7 @@ from django.http import HttpRequest, QueryDict
 
 from pao.api.idempotency import guard
 from pao.core.context import Principal
-from pao.core.errors import Conflict, IdempotencyKeyReused, NotFound, PaoError, ValidationFailed
+from pao.core.errors import Conflict, IdempotencyKeyReused, NotFound, PaoError, PreconditionFailed, ValidationFailed
 from pao.core.ids import new_id
 from pao.identity import principal_of
 from requests_app import queries
@@ -20,6 +20,7 @@ from requests_app.abort import abort
 from requests_app.confirm import confirm
 from requests_app.escalate import escalate
 from requests_app.models import ResourceRequest
+from requests_app.pages.tracking import track
 from requests_app.resolve import OUTCOMES, resolve
 from requests_app.retry_latest import LATEST, SNAPSHOT, retry_on
 
@@ -41,12 +42,13 @@ _VERBS: Mapping[str, Callable[..., ResourceRequest]] = {
 
 
 class VerbForm(forms.Form):
-    """What a verb's form sends: why; of a retry that a person has looked outside, and on what, having seen what."""
+    """What a verb's form sends: why, and what it had told of the consequence; a retry's has more."""
 
     reason = forms.CharField(max_length=LONGEST_REASON, required=False)
     confirm_no_effect = forms.BooleanField(required=False)
     on = forms.ChoiceField(choices=[(SNAPSHOT, SNAPSHOT), (LATEST, LATEST)], required=False)
     seen = forms.CharField(max_length=64, required=False)
+    told = forms.CharField(max_length=64, required=False)
     idempotency_key = forms.RegexField(r"^[!-~]{1,64}$", required=False)
 
     def __init__(self, data: QueryDict, *, needs_reason: bool) -> None:
@@ -96,7 +98,7 @@ def press(
         messages.error(request, f"Nothing was done: {wanted} {LONGEST_REASON} characters at most.")
         return
     try:
-        _act(request.path, request_id, verb, sent, task_id, principal)
+        _act(request.path, found, verb, sent, task_id, principal)
     except ValidationFailed as error:
         problems = " ".join(f"{detail.field}: {detail.issue}" for detail in error.details)
         messages.error(request, f"Nothing was done. {problems}")
@@ -125,8 +127,18 @@ def _value(text: str) -> Any:
         return text
 
 
+def _must_be_as_told(found: ResourceRequest, verb: str, told: str, principal: Principal) -> None:
+    """Raise `PreconditionFailed` when a button would do something else by now than its page said."""
+    now_told = getattr(track(found, principal), verb, None)
+    if now_told is not None and told not in {"", now_told.mark}:
+        raise PreconditionFailed(
+            f"The request has gone on since the page was shown. Now it is so: {now_told.consequence} "
+            "Press again if that is what you want."
+        )
+
+
 def _act(
-    path: str, request_id: uuid.UUID, verb: str, sent: VerbForm, task_id: uuid.UUID | None, principal: Principal
+    path: str, found: ResourceRequest, verb: str, sent: VerbForm, task_id: uuid.UUID | None, principal: Principal
 ) -> None:
     body: dict[str, Any] = {"reason": sent.cleaned_data["reason"]}
     if isinstance(sent, ResolveForm) and task_id is not None:
@@ -141,5 +153,7 @@ def _act(
     with guard(principal, sent.cleaned_data["idempotency_key"] or None, endpoint=f"POST {path}", body=body) as call:
         if call.replay is not None:
             return
-        act(resource_request_id=request_id, by=principal, **body)
-        call.answer({"id": str(request_id)}, status=202)
+        if sent.cleaned_data["told"]:
+            _must_be_as_told(found, verb, sent.cleaned_data["told"], principal)
+        act(resource_request_id=found.pk, by=principal, **body)
+        call.answer({"id": str(found.pk)}, status=202)

@@ -1,12 +1,16 @@
 """Escalate, confirm and resolve behind buttons, on the tracking page and in the admin."""
 
+import re
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
+from requests_app.domain.reasons import Reason
 from requests_app.models import ResourceRequest
-from tests.requests_app.ledger import escalated_stack
+from tests.factories import principal
+from tests.requests_app.ledger import completed, escalated_stack, halted_stack
 from tests.requests_app.steps import Signed
 
 pytestmark = pytest.mark.django_db
@@ -123,3 +127,44 @@ def test_the_admin_has_the_same_buttons(
     assert f'action="{address}"' in client.get(row).content.decode()
     client.post(address, SETTLED)
     assert state_of(failed) == {"escalate": "escalated", "resolve": "processing"}[verb]
+
+
+@pytest.mark.parametrize("door", ["page", "admin"])
+def test_a_button_does_nothing_but_what_its_page_told(
+    people: dict[str, User], signed: Signed, failed: ResourceRequest, door: str
+) -> None:
+    """A second tab still says that the request has failed, while somebody has let it go on."""
+    User.objects.update(is_staff=True)
+    client = signed("operator")
+    page_name, verb_name = {
+        "page": ("request-detail", "request-abort"),
+        "admin": ("admin:requests_resourcerequest_change", "admin:requests_resourcerequest_abort"),
+    }[door]
+    shown = client.get(reverse(page_name, args=[failed.pk])).content.decode()
+    told = _told_of(shown, "abort")
+    client.post(reverse("request-retry", args=[failed.pk]), {"reason": "mended"})
+    completed(failed.tasks.get(component_id="secrets"))
+
+    answer = client.post(reverse(verb_name, args=[failed.pk]), {"reason": "no more", "told": told}, follow=True)
+
+    assert "The request has gone on since the page was shown. Now it is so: " in answer.content.decode()
+    assert state_of(failed) == "processing"
+    newer = _told_of(client.get(reverse(page_name, args=[failed.pk])).content.decode(), "abort")
+    client.post(reverse(verb_name, args=[failed.pk]), {"reason": "no more", "told": newer})
+    assert state_of(failed) == "aborted"
+
+
+def _told_of(page: str, verb: str) -> str:
+    """Return what the button of a verb sends of the consequence that its page tells."""
+    before = page[: page.index(f'id="{verb}-reason"')]
+    return str(re.findall(r'name="told" value="(\w+)"', before)[-1])
+
+
+def test_an_abort_does_not_say_that_nothing_exists_when_nobody_knows(signed: Signed) -> None:
+    request = halted_stack(
+        by=principal("requester"), reason=Reason("OUTCOME_UNKNOWN", "It was sent, and no answer came back.", "Look.")
+    )
+    task = request.tasks.get(component_id="secrets")
+    page = page_of(signed(), request)
+    assert f"What 1 call did outside is not known; look for pao-task-{task.pk}." in page
+    assert "Nothing exists outside" not in page
