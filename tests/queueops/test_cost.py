@@ -44,6 +44,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
 
 @pytest.mark.parametrize("slots", [1, 4])
 def test_a_task_costs_one_send_one_receive_and_one_delete(slots: int, calls: Counter[str], sender: Celery) -> None:
+    """At most: what is sent, or ends, together shares a call (test_relay.py, test_transport.py)."""
     with EventLoop(slots=slots, visibility_timeout=60) as loop:  # nothing is held for long enough to be extended
         send(sender, "warm", group="warm")
         loop.run(lambda: loop.received)
@@ -57,4 +58,4 @@ def test_a_task_costs_one_send_one_receive_and_one_delete(slots: int, calls: Cou
             loop.received.pop().ack()
 
         counted = calls - Counter({"waited": calls["waited"]})
-        assert counted == {"SendMessage": TASKS, "ReceiveMessage": TASKS, "DeleteMessage": TASKS}
+        assert counted == {"SendMessage": TASKS, "ReceiveMessage": TASKS, "DeleteMessageBatch": TASKS}
