@@ -131,7 +131,8 @@ class Channel(_Channel):  # type: ignore[misc] # as said above
     def _wake(self) -> None:
         if self.hub is not None:
             for queue in self._active_queues:
-                self.hub.call_soon(self._schedule_queue, queue)
+                # Not `call_soon`: what is asked for in the middle of a turn waits there until something else happens.
+                self.hub.call_later(0, self._schedule_queue, queue)
 
     def _schedule_queue(self, queue: str) -> None:
         """Poll, if a slot is free and no poll is on its way; one at a time, for one message."""

@@ -143,6 +143,16 @@ def test_a_freed_slot_polls_at_once(queues: None, sender: Celery) -> None:
         assert QUEUE in loop.channel._polling
 
 
+def test_a_slot_that_is_freed_within_a_turn_polls_in_the_same_turn(queues: None, sender: Celery) -> None:
+    """Celery acknowledges there, and the loop would sleep up to a second before it looks at its callbacks again."""
+    send(sender, "first")
+    with EventLoop(slots=1) as loop:
+        loop.run(lambda: loop.received and QUEUE not in loop.channel._polling)
+        loop.hub.call_soon(loop.received[0].ack)
+        loop.hub.run_once()
+        assert QUEUE in loop.channel._polling
+
+
 def test_libcurls_timer_is_in_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kombu passes them on as seconds (celery#6352); -1 deletes the timer."""
     hub = Hub()
