@@ -40,8 +40,15 @@ def submit(
     Raises as `draft` does, and then nothing is stored.
     """
     made = draft(entry_id=entry_id, form_data=form_data, by=by, form_version=form_version)
+    accept(made, by=by)
+    return made.request
+
+
+def accept(made: Draft, *, by: Principal) -> None:
+    """Store a draft, its first task queued; request and tasks of it are afterwards as the tables have them."""
     request, tasks = made.request, list(made.tasks)
-    with transaction.atomic(), rows.gathered():
+    # Within a caller's transaction no part of it: whoever fails here takes all of it back.
+    with transaction.atomic(savepoint=False), rows.gathered():
         transitions.submit(request, tasks, reason=reasons.SUBMITTED, by=by)
         uploads.attach(made.files, request)
         loglines.add(request, f"Submitted by {by.id}: {len(tasks)} tasks.", by=by.id, commit=request.commit)
@@ -50,7 +57,6 @@ def submit(
         failpoint("submit.before_commit")
         # On commit: under an idempotency key the transaction is the caller's, and ends later than this block.
         transaction.on_commit(partial(failpoint, "submit.after_commit"))
-    return request
 
 
 def draft(*, entry_id: str, form_data: Mapping[str, Any], by: Principal, form_version: str | None = None) -> Draft:

@@ -24,7 +24,7 @@ from requests_app.api.dry_run import DryRunShape
 from requests_app.batch import Wanted, submit_all
 from requests_app.domain.states import RequestState
 from requests_app.models import LogLevel, ResourceRequest
-from requests_app.submit import Draft, draft, submit
+from requests_app.submit import Draft, accept, draft
 
 POLL_SECONDS = "2"
 MOST_LINES = 500
@@ -124,8 +124,10 @@ class RequestsView(ApiView):
         with idempotent(request) as call:
             if call.replay is not None:
                 return call.replay
-            stored = submit(**wanted)
-            detail = shapes.request_detail(stored, queries.tasks_of(stored), self.principal)
+            made = draft(**wanted)
+            accept(made, by=self.principal)
+            stored = made.request
+            detail = shapes.request_detail(stored, made.tasks, self.principal)
             headers = {"Location": f"/api/v1/requests/{stored.pk}", "Retry-After": POLL_SECONDS}
             return call.answer(detail, status=202, headers=headers, kept_with=stored.pk)
 

@@ -130,7 +130,7 @@ def test_a_database_that_goes_away_is_503_and_says_to_repeat(api: Api, monkeypat
     def away(**_verb: Any) -> None:
         raise OperationalError("the connection is closed; host=10.0.0.7 user=pao")
 
-    monkeypatch.setattr(views, "submit", away)
+    monkeypatch.setattr(views, "draft", away)
     answer = as_described(api().post(LIST, BODY, format="json"))
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["retryable"]) == (503, "DATABASE_UNAVAILABLE", True)
