@@ -37,8 +37,17 @@ def messages_of(tasks: Iterable[FulfillmentTask]) -> Mapping[uuid.UUID, OutboxMe
 
 
 def group(group_id: str, tenant: str) -> QuerySet[OutboxMessage]:
-    """Return every message that was ever written for a group."""
-    return OutboxMessage.objects.filter(tenant=tenant, group_id=group_id)
+    """Return every message that was ever written for a group; a request's id means all its components, too."""
+    return OutboxMessage.objects.filter(tenant=tenant, group_id__in=_groups(group_id, tenant))
+
+
+def _groups(group_id: str, tenant: str) -> list[str]:
+    try:
+        tasks = FulfillmentTask.objects.filter(tenant=tenant, resource_request_id=uuid.UUID(group_id))
+    except ValueError:
+        return [group_id]
+    components = tasks.order_by().values_list("component_id", flat=True).distinct()
+    return [group_id, *(f"{group_id}:{component}" for component in components if component)]
 
 
 def statuses(messages: Sequence[OutboxMessage]) -> Mapping[uuid.UUID, str]:

@@ -55,6 +55,7 @@ def link(client: JiraClient, ticket: Reference, context: Context) -> None:
             "A retry makes the missing links and no second ticket.",
             code="LINK_FAILED",
             references=(ticket,),
+            next_step="Correct what JIRA names, the other ticket or PAO's permission to link, then retry.",
             links=[key for key, _ in failures],
         )
 

@@ -118,7 +118,14 @@ class Destinations:
             raise self._refusal(f"PAO does not connect to {host}: it resolves to {address}, {reason}.")
 
     def _refusal(self, message: str) -> CallRefused:
-        return CallRefused(f"{message} Nothing was sent.", code=NOT_ALLOWED, setting=self.setting)
+        return CallRefused(
+            f"{message} Nothing was sent.", code=NOT_ALLOWED, setting=self.setting, next_step=next_step(self.setting)
+        )
+
+
+def next_step(setting: str) -> str:
+    """Return what to do about a call that `setting` does not allow."""
+    return f"Nothing happened outside. Correct the document, or let an operator extend {setting}; then retry."
 
 
 def from_settings() -> Destinations:

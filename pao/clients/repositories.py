@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from pao.clients.destinations import NOT_ALLOWED
+from pao.clients.destinations import NOT_ALLOWED, next_step
 from pao.core.errors import CallRefused, Misconfigured
 
 SETTING = "PAO_GIT_REPOSITORIES"
@@ -36,6 +36,7 @@ class Repositories:
                 f"as {repository.partition('/')[0]}/*, to {SETTING}. Nothing was sent.",
                 code=NOT_ALLOWED,
                 setting=SETTING,
+                next_step=next_step(SETTING),
             )
 
 

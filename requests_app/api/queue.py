@@ -91,7 +91,8 @@ class GroupView(ApiView):
     def get(self, request: Request, group_id: str) -> Response:
         """Return every message that was ever written for a group, in order, with what became of each.
 
-        The group is a request's id; of a parallel bundle, the request's id, a colon and a component's id.
+        A request's id means all its messages. In a parallel bundle each component is a group: the request's id, a colon
+        and the component's id.
         """
         selection = Selection.parse(self.parameters.text("fields"), _GROUP_FIELDS)
         if not group_id.isprintable():

@@ -21,8 +21,9 @@ class Reason:
 
 
 def from_error(error: PaoError) -> Reason:
-    """Return the reason that an error gives."""
-    return Reason(str(error.facts.get("code") or error.code), error.message, error.next_step)
+    """Return the reason that an error gives; its facts may know a finer code and a better next step than its class."""
+    given = error.facts.get
+    return Reason(str(given("code") or error.code), error.message, str(given("next_step") or error.next_step))
 
 
 SUBMITTED = Reason("SUBMITTED", "Accepted and stored.", "Nothing: the first task starts by itself.")

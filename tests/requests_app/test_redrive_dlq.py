@@ -114,12 +114,18 @@ def test_discarding_closes_the_letter_and_nothing_else(letters: list[DeadLetter]
     assert [_state(letter) for letter in letters] == [("discarded", "stuck"), ("discarded", "skipped")]
 
 
+def test_a_schedule_that_finds_nothing_has_done_its_work(
+    letters: list[DeadLetter], capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("redrive_dlq", "--cause", "FOREIGN", *WHO)
+    assert "0 of 0 letters; 2 are open." in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         pytest.param(("--all", "--discard", "--by", "olga"), "Say with --reason", id="discarded for no reason"),
-        pytest.param(("--message", "m-none", *WHO), "No dead letter is meant", id="no such letter"),
-        pytest.param(("--cause", "FOREIGN", *WHO), "No dead letter is meant", id="none died of that"),
+        pytest.param(("--message", "m-none", *WHO), "There is no such dead letter", id="no such letter"),
         pytest.param(WHO, "is required", id="no choice"),
         pytest.param(("--all", "--group", "x", *WHO), "not allowed with", id="two choices"),
     ],

@@ -52,8 +52,8 @@ class Command(BaseCommand):
             raise CommandError("Say with --reason why the letters are discarded: it is audited.")
         chosen = redrive.chosen(DEFAULT_TENANT, ids=options["message"], group=options["group"], cause=options["cause"])
         keys = list(chosen.values_list("pk", flat=True))
-        if not keys:
-            raise CommandError("No dead letter is meant by that: --message takes any, the others only open ones.")
+        if not keys and options["message"]:
+            raise CommandError("There is no such dead letter.")
         return keys
 
     def _preview(self, letters: Sequence[DeadLetter], *, is_discard: bool) -> int:

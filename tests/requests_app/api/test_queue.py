@@ -184,6 +184,8 @@ def test_components_of_a_parallel_bundle_are_groups_of_their_own(olga: APIClient
     request, letter = parallel_with(lambda _: None)
     (row,) = data(olga.get(f"{MESSAGES}/{request.pk}:app"))
     assert row["group_id"] == f"{request.pk}:app"
+    all_of_request = {row["group_id"] for row in data(olga.get(f"{MESSAGES}/{request.pk}"))}
+    assert all_of_request == {row.group_id for row in OutboxMessage.objects.all()} >= {f"{request.pk}:app"}
     assert [row["group_id"] for row in data(olga.get(LETTERS, {"group": str(request.pk)}))] == [f"{request.pk}:secrets"]
     assert letter.group_id == f"{request.pk}:secrets"
 
