@@ -1,4 +1,4 @@
-"""A stand-in for JIRA, for GitHub and for one internal REST platform: for development, tests and the demo, never for production."""
+"""A stand-in for JIRA, GitHub and one internal REST platform: for development, tests and the demo, not for production."""
 
 from devtools.sandbox.server import Sandbox
 

@@ -12,6 +12,6 @@ def test_a_type_is_registered_under_its_own_name(name: str) -> None:
 
 
 def test_an_unknown_type_names_the_known_ones() -> None:
-    with pytest.raises(ActionFailed, match="git-commit, .*jira-ticket, rest-api") as failed:
+    with pytest.raises(ActionFailed, match=r"git-commit, .*jira-ticket, rest-api") as failed:
         action_type("fax")
     assert failed.value.facts["code"] == "UNKNOWN_ACTION_TYPE"
