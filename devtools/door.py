@@ -32,7 +32,7 @@ VERBS: dict[str, tuple[str, str]] = {
     ),
     "bench": (
         "devtools.bench",
-        "what a task costs, or the catalog (`catalog`), beside a floor of the same run",
+        "what a task costs beside floors, or one of: catalog, growth, memory, ticket, workers",
     ),
     "docs": ("devtools.docs", "write the generated pages under docs/"),
     "lock": ("devtools.lock", "write the lock files from requirements.txt and requirements-dev.txt"),
