@@ -1,4 +1,4 @@
-"""A stand-in for JIRA, GitHub and one internal REST platform: for development, tests and the demo, not for production."""
+"""A stand-in for JIRA, GitHub and an internal REST platform: for development, tests and the demo alone."""
 
 from devtools.sandbox.server import Sandbox
 
