@@ -34,7 +34,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
 
     monkeypatch.setattr(SqsService, "call", count)
     server = SqsStandIn()
-    with override_settings(**queue_settings(server.start())):
+    with override_settings(**queue_settings(server.start(), PAO_QUEUE_VISIBILITY_SECONDS=60)):
         sqs.forget()
         sqs.ensure_queues()
         yield counted
