@@ -51,7 +51,7 @@ def _of_task(letter: DeadLetter) -> Diagnosis:
             "It has the name of our job, and arguments that PAO never writes.",
             "Find out who writes to the queue, then discard it. Nothing runs because of it.",
         )
-    rescue.mark_stuck(task_id, attempt, reason=DEAD_LETTERED, message=letter.deduplication_id)
+    rescue.mark_stuck(task_id, attempt, reason=DEAD_LETTERED)
     task = FulfillmentTask.objects.filter(pk=task_id).only("state", "state_reason", "attempt").first()
     if task is None:
         return Diagnosis(

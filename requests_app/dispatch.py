@@ -50,12 +50,6 @@ def deduplication_id(task: FulfillmentTask) -> str:
     return f"{task.pk}:{task.attempt}:{task.sends}"
 
 
-def is_older(message: str, task: FulfillmentTask) -> bool:
-    """Whether a deduplication id is that of a message of the task's attempt that was sent again since."""
-    newest = deduplication_id(task)
-    return message != newest and message.rpartition(":")[0] == newest.rpartition(":")[0]
-
-
 def read(args: Sequence[Any]) -> tuple[uuid.UUID, int]:
     """Return task id and attempt number out of a message's arguments; raises ValueError for what `send` never wrote."""
     match args:

@@ -293,7 +293,7 @@ def _ended(task: FulfillmentTask) -> Reason:
     if left is None:
         return reasons.REQUEST_ENDED
     doubts, marker = left.unanswered + left.repeatable, f"pao-task-{task.pk}"
-    return reasons.left_outside(reasons.ENDED_IN_BETWEEN, doubts=doubts, done=left.finished, marker=marker)
+    return reasons.left_outside(reasons.ended_in_between(), doubts=doubts, done=left.finished, marker=marker)
 
 
 def halt(request: ResourceRequest, task: FulfillmentTask, reason: Reason) -> None:

@@ -76,15 +76,15 @@ def send_again(task_id: uuid.UUID, attempt: int, *, sends: int, most_sends: int)
     return True
 
 
-def mark_stuck(task_id: uuid.UUID, attempt: int, *, reason: Reason, message: str = "") -> bool:
-    """Mark a queued task as stuck, for its message is dead; `message` is the id it was sent under, if that is known.
+def mark_stuck(task_id: uuid.UUID, attempt: int, *, reason: Reason) -> bool:
+    """Mark a queued task as stuck, for a message of its attempt is dead. Return False when the task has moved on.
 
-    Return False when the task has moved on, or when a newer message of this attempt is on its way.
+    Also when a newer message of the attempt is on its way: what killed one kills the next, and each dies slowly.
     """
     try:
         with transitions.locked(tasks__id=task_id) as (request, tasks):
             task = progress.find(tasks, task_id)
-            if task.attempt != attempt or task.state != TaskState.QUEUED or dispatch.is_older(message, task):
+            if task.attempt != attempt or task.state != TaskState.QUEUED:
                 return False
             _stick(request, task, reason)
     except ResourceRequest.DoesNotExist:

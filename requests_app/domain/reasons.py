@@ -38,7 +38,6 @@ REQUEST_HALTED = Reason(
     "REQUEST_HALTED", "Another task of the request has failed.", "It goes on when a person retries."
 )
 REQUEST_ENDED = Reason("REQUEST_ENDED", "Its request was aborted before it began.")
-ENDED_IN_BETWEEN = Reason("REQUEST_ENDED", "Its request was aborted before its next attempt began.")
 WORKER_LOST = Reason(
     "WORKER_LOST", "The worker that had it did not come back.", "Nothing: another worker takes it over."
 )
@@ -121,6 +120,11 @@ def waited_too_long(cause: str, since: datetime, *, is_in_doubt: bool = False) -
     return Reason(
         CIRCUIT_OPEN, sentence, "Retry when the other side works: it waits anew if it must. Or escalate, or abort."
     )
+
+
+def ended_in_between() -> Reason:
+    """Return the reason of a task that had been begun and whose request was aborted before its next attempt."""
+    return Reason(REQUEST_ENDED.code, "Its request was aborted before its next attempt began.")
 
 
 def condition_false(sentence: str) -> Reason:

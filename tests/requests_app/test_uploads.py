@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connections
+from django.db import connections, transaction
 from pytest_django import Settings
 
 from catalog import queries as catalog
@@ -251,7 +251,7 @@ def test_of_two_submissions_that_take_one_file_the_second_is_refused(monkeypatch
         return taken
 
     monkeypatch.setattr(uploads, "take", overtaken)
-    with pytest.raises(ValidationFailed):
+    with pytest.raises(ValidationFailed), transaction.atomic():
         submitted(ENTRY, data(plan=reference(file)))
     assert ResourceRequest.objects.count() == 1
 

@@ -128,23 +128,22 @@ def connection(url: str, *, waited: list[float] | None = None) -> GitHubConnecti
     return GitHubConnection(url, FixedToken("t"), door=HttpDoor(Limits(5, 5)), sleep=slept.append)
 
 
-IN_A_MINUTE = str(int(time.time()) + 40)
 SECONDARY = b'{"message": "You have exceeded a secondary rate limit."}'
 
 
 @pytest.mark.parametrize(
     ("first", "least", "most"),
     [
-        (answer(429, Retry_After="3"), 3, 3),
-        (answer(403, Retry_After="3"), 3, 3),
-        (answer(403, X_RateLimit_Remaining="0", X_RateLimit_Reset=IN_A_MINUTE), 20, 42),
-        (answer(403, SECONDARY), 60, 60),
+        (lambda: answer(429, Retry_After="3"), 3, 3),
+        (lambda: answer(403, Retry_After="3"), 3, 3),
+        (lambda: answer(403, X_RateLimit_Remaining="0", X_RateLimit_Reset=str(int(time.time()) + 40)), 20, 42),
+        (lambda: answer(403, SECONDARY), 60, 60),
     ],
     ids=["429", "403 with Retry-After", "403 with the moment of reset", "secondary limit"],
 )
-def test_a_rate_limit_is_waited_for(first: Answering, least: float, most: float) -> None:
+def test_a_rate_limit_is_waited_for(first: Callable[[], Answering], least: float, most: float) -> None:
     waited: list[float] = []
-    with FaultServer([first, answer(200, b'{"default_branch": "trunk"}')]) as server:
+    with FaultServer([first(), answer(200, b'{"default_branch": "trunk"}')]) as server:
         client = GitHubClient(connection(server.url, waited=waited))
         assert client.default_branch(NAME, not_after=clock.monotonic() + 600) == "trunk"
     assert len(waited) == 1
