@@ -37,9 +37,6 @@ class Facts:
     named: tuple[str, ...] = ()
 
 
-NO_FACTS = Facts()
-
-
 class Served(Protocol):
     """What is served before the change; entries that are retired are no part of it."""
 

@@ -14,14 +14,13 @@ from pao.clients import http
 from pao.clients.answers import Answer, retry_after_seconds
 from pao.clients.destinations import Destinations
 from pao.clients.http import HttpDoor
+from pao.clients.patience import is_time_for
 from pao.clients.redaction import masked_text
 from pao.core import clock
 from pao.core.errors import CallRefused, ConnectFailed, Detail, OutcomeUnknown
 
 API_VERSION = "2022-11-28"
 MEDIA_TYPE = "application/vnd.github+json"
-PATIENCE_SECONDS = 20.0
-MOST_WAITS = 5
 SECONDARY_LIMIT_SECONDS = 60.0
 """How long GitHub asks to wait when a secondary rate limit says nothing else."""
 NOT_FOUND, CONFLICT = 404, 409
@@ -110,7 +109,7 @@ class GitHubConnection:
                 renewed = True
                 continue
             wait = _wait_of(answer)
-            if wait is None or not _is_time_for(wait, waits, not_after):
+            if wait is None or not is_time_for(wait, waits, not_after):
                 raise _refusal(answer, wait, token)
             waits += 1
             self._sleep(wait)
@@ -170,14 +169,6 @@ def _wait_of(answer: Answer) -> float | None:
     if answer.headers.get("x-ratelimit-remaining") == "0" and reset.isascii() and reset.isdigit():
         return max(0.0, int(reset[:12]) - clock.now().timestamp()) + 1.0
     return SECONDARY_LIMIT_SECONDS if _SECONDARY.search(answer.text()[:2000]) else None
-
-
-def _is_time_for(wait: float, waits: int, not_after: float | None) -> bool:
-    if waits >= MOST_WAITS:
-        return False
-    if not_after is None:
-        return wait <= PATIENCE_SECONDS
-    return clock.monotonic() + wait + http.LEAST_SECONDS < not_after
 
 
 def _refusal(answer: Answer, wait: float | None, token: str) -> CallRefused:

@@ -13,13 +13,11 @@ from pao.clients.answers import Answer, retry_after_seconds
 from pao.clients.destinations import Destinations
 from pao.clients.http import HttpDoor
 from pao.clients.oauth import ClientCredentials
+from pao.clients.patience import is_time_for
 from pao.clients.redaction import masked_text
-from pao.core import clock
 from pao.core.errors import CallRefused, ConnectFailed, Detail, OutcomeUnknown
 from pao.settings_jira import DEFAULT, prefix_of
 
-PATIENCE_SECONDS = 20.0
-MOST_WAITS = 5
 _HINTS = {
     401: "Check {0}USER and {0}TOKEN.",
     403: "The JIRA user of PAO lacks the permission, or JIRA asks for a CAPTCHA after failed logins.",
@@ -135,7 +133,7 @@ class JiraConnection:
                 renewed = True
                 continue
             wait = retry_after_seconds(answer.headers)
-            if answer.status != 429 or wait is None or not _is_time_for(wait, waits, not_after):  # noqa: PLR2004 - as above
+            if answer.status != 429 or wait is None or not is_time_for(wait, waits, not_after):  # noqa: PLR2004 - as above
                 raise _refusal(answer, prefix_of(self.instance))
             waits += 1
             self._sleep(wait)
@@ -144,14 +142,6 @@ class JiraConnection:
 def _headers(authorization: str, *, has_body: bool) -> dict[str, str]:
     kind = {"Content-Type": "application/json"} if has_body else {}
     return {"Accept": "application/json", "Authorization": authorization, **kind}
-
-
-def _is_time_for(wait: float, waits: int, not_after: float | None) -> bool:
-    if waits >= MOST_WAITS:
-        return False
-    if not_after is None:
-        return wait <= PATIENCE_SECONDS
-    return clock.monotonic() + wait + http.LEAST_SECONDS < not_after
 
 
 def _refusal(answer: Answer, prefix: str) -> CallRefused:

@@ -15,7 +15,6 @@ from catalog.domain.templating.scope import Scope
 from catalog.domain.templating.values import is_missing
 
 Operator = Literal["==", "!=", "<", "<=", ">", ">=", "in"]
-Order = Literal["<", "<=", ">", ">="]
 
 _ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
